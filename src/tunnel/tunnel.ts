@@ -1,0 +1,47 @@
+import type { EntryHeader } from '../oplog/entry-header.ts';
+
+/**
+ * Takes the entries of one lane, in order. Used by one caller at a time.
+ *
+ * `append` encodes or copies before it returns: the entry's bytes may be dropped afterwards. It does
+ * not send by itself for each entry; a writer sends when enough has gathered or at `flush`.
+ */
+export interface LaneWriter {
+  /**
+   * Adds one entry whose header has just been scanned.
+   * @returns a promise only when the caller must wait before the next `append` (the window of unacknowledged
+   * bytes is full); `undefined` on the hot path.
+   */
+  append(header: EntryHeader): Promise<void> | undefined;
+
+  /**
+   * Sends what has been appended. `onDurable` is called once, when everything appended before this
+   * call is held by the far side (I3): for Kafka after the broker's answer with acks=all. Receipts of one
+   * lane are called in the order of their flushes.
+   */
+  flush(onDurable: () => void): void;
+
+  /** Bytes appended but not yet known to be durable. */
+  readonly pendingBytes: number;
+}
+
+/** Carries entries to the far side over all lanes. */
+export interface Tunnel extends AsyncDisposable {
+  /** Connects and checks the destination; an error names the cure. */
+  open(signal: AbortSignal): Promise<void>;
+
+  /** The writer of lane `index`, 0 .. lanes-1; always the same one. */
+  lane(index: number): LaneWriter;
+
+  /**
+   * Aborts with the reason when the tunnel has failed for good (a record too large, no rights, fenced): nothing
+   * appended and not yet reported durable will ever be. Passing trouble is retried inside, without an end.
+   */
+  readonly failed: AbortSignal;
+
+  /** Whether the far side takes messages at the moment, and if not, what is wrong, for status pages. */
+  readonly trouble: string | undefined;
+
+  /** Waits until all that was flushed is durable, or the signal aborts. */
+  drain(signal: AbortSignal): Promise<void>;
+}
