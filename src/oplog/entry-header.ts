@@ -27,7 +27,7 @@ export class EntryHeader {
   /** The entry's `ts`: seconds and increment, both unsigned. */
   seconds = 0;
   increment = 0;
-  /** Character code of `op`, one of {@link Op}; 0 when absent. */
+  /** Character code of `op`, one of {@link Op}; 0 when absent or longer than one letter (`ci`, `km` of newer servers). */
   op = 0;
   /** The text of `ns` without its ending NUL; empty when absent. */
   nsStart = 0;
@@ -60,10 +60,15 @@ export class EntryHeader {
   documentKeyType = 0;
   prevOpTimeAt = 0;
   prevOpTimeType = 0;
+  multiOpTypeAt = 0;
+  multiOpTypeType = 0;
   uiAt = 0;
   uiType = 0;
   /** Wall clock of the primary, a BSON date (since MongoDB 3.6). */
   wallAt = 0;
+  /** Where the document's `_id` lies, set by `findDocumentId` only. */
+  idAt = 0;
+  idType = 0;
 
   /** The entry's place in the oplog. Allocates: not for every entry of the hot path. */
   get position(): Position {
@@ -102,6 +107,7 @@ export class EntryHeader {
     this.tsAt = this.tAt = this.hAt = this.vAt = this.opAt = this.gAt = this.nsAt = 0;
     this.oAt = this.o2At = this.ukAt = this.lsidAt = this.fromMigrateAt = this.txnNumberAt = 0;
     this.documentKeyAt = this.prevOpTimeAt = this.uiAt = this.wallAt = 0;
+    this.multiOpTypeAt = this.idAt = this.idType = 0;
   }
 }
 
@@ -177,6 +183,9 @@ function noteField(
       } else if (first === 0x64 && keyIs(bytes, keyAt, 'documentKey')) {
         header.documentKeyAt = valueAt;
         header.documentKeyType = type;
+      } else if (first === 0x6d && keyIs(bytes, keyAt, 'multiOpType')) {
+        header.multiOpTypeAt = valueAt;
+        header.multiOpTypeType = type;
       }
       return;
     default:
@@ -220,7 +229,7 @@ function noteField2(header: EntryHeader, bytes: Buffer, key: number, type: numbe
     case 0x6f70: // op
       if (type !== BsonType.string) return;
       header.opAt = valueAt;
-      header.op = bytes[valueAt + 4];
+      header.op = readInt32(bytes, valueAt) === 2 ? bytes[valueAt + 4] : 0;
       return;
     case 0x6e73: // ns
       if (type !== BsonType.string) return;
