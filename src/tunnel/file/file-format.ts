@@ -1,0 +1,40 @@
+import type { EntryHeader } from '../../oplog/entry-header.ts';
+import type { ByteWriter } from '../../shared/byte-writer.ts';
+
+/** Turns one entry into the bytes of one message. */
+export interface EncodesEntry {
+  encode(header: EntryHeader, out: ByteWriter): void;
+}
+
+/**
+ * How the entries of one lane lie in a file: as blocks, each written whole or not at all. One instance per lane;
+ * a block is begun, given its entries and ended before the next one begins.
+ */
+export interface FileFormat {
+  /** What every file begins with. */
+  readonly fileHeader: Buffer;
+  begin(out: ByteWriter): void;
+  append(header: EntryHeader, out: ByteWriter): void;
+  end(out: ByteWriter): void;
+}
+
+/** Messages one after the other: JSON text with a line feed after each, or BSON documents with nothing between. */
+export class SequenceFormat implements FileFormat {
+  readonly fileHeader = Buffer.alloc(0);
+  readonly #encoder: EncodesEntry;
+  readonly #separator: Buffer;
+
+  constructor(encoder: EncodesEntry, separator: '' | '\n') {
+    this.#encoder = encoder;
+    this.#separator = Buffer.from(separator);
+  }
+
+  begin(): void {}
+
+  append(header: EntryHeader, out: ByteWriter): void {
+    this.#encoder.encode(header, out);
+    if (this.#separator.length > 0) out.append(this.#separator);
+  }
+
+  end(): void {}
+}
