@@ -1,0 +1,272 @@
+import { readInt32 } from '../bson/read-value.ts';
+import type { AckWindow } from '../checkpoint/ack-window.ts';
+import type { LatencyHistogram } from '../metrics/latency-histogram.ts';
+import type { ReplicationStats } from '../metrics/replication-stats.ts';
+import type { NamespaceFilter } from '../namespace/namespace-filter.ts';
+import type { NamespaceInfo, NamespaceTable } from '../namespace/namespace-table.ts';
+import { describeDdl } from '../oplog/ddl.ts';
+import { EntryHeader, Op, scanEntryHeader } from '../oplog/entry-header.ts';
+import { classifyEntry, EntryKind } from '../oplog/entry-kind.ts';
+import { writeWithoutGid, type GidFilter } from '../oplog/gid-filter.ts';
+import type { LaneRouter } from '../oplog/lane-router.ts';
+import { incrementOf, positionOf, secondsOf, type Position } from '../oplog/position.ts';
+import { ByteWriter } from '../shared/byte-writer.ts';
+import type { MemoryBudget } from '../shared/memory-budget.ts';
+import type { RawBatch } from '../source/change-source.ts';
+import type { Governor } from './governor.ts';
+import type { Lane } from './lane.ts';
+import type { OpenTransactions } from './open-transactions.ts';
+
+export interface PipelineOptions {
+  readonly stats: ReplicationStats;
+  readonly lanes: readonly Lane[];
+  readonly namespaces: NamespaceTable;
+  readonly filter: NamespaceFilter;
+  readonly gids: GidFilter;
+  readonly router: LaneRouter;
+  readonly transactions: OpenTransactions;
+  readonly acks: AckWindow;
+  readonly budget: MemoryBudget;
+  readonly latency: LatencyHistogram;
+  readonly governor: Governor;
+  /** `filter.ddl_enable` */
+  readonly carriesDdl: boolean;
+  /** `filter.oplog.gids`: send entries without their field `g`. */
+  readonly stripsGid: boolean;
+}
+
+/**
+ * The way of an entry from the server's bytes to its lane: scan, filter, take transactions apart, route, append.
+ *
+ * One batch is handled at a time and to its end. For an ordinary insert, update or delete nothing is allocated: the
+ * header is reused and the lane's writer encodes from the batch's bytes before the next entry is scanned, so that
+ * the batch can be dropped when it has been walked through. What is awaited is rare: a lane whose window is full, a
+ * DDL, a transaction of several entries.
+ *
+ * Invariants held here: I2 (a key's lane is fixed by the router; a DDL is a barrier), I1 and I6 (a batch is one ticket
+ * of the acknowledgement window, and says below which position an open transaction begins).
+ */
+export class Pipeline {
+  readonly #options: PipelineOptions;
+  readonly #stats: ReplicationStats;
+  readonly #lanes: readonly Lane[];
+  readonly #header = new EntryHeader();
+  readonly #rewritten = new EntryHeader();
+  readonly #scratch = new ByteWriter();
+  /** Position of the entry before the one that is being handled. */
+  #previousSeconds: number;
+  #previousIncrement: number;
+
+  /** @param after the position after which the first batch begins. */
+  constructor(options: PipelineOptions, after: Position) {
+    this.#options = options;
+    this.#stats = options.stats;
+    this.#lanes = options.lanes;
+    this.#previousSeconds = secondsOf(after);
+    this.#previousIncrement = incrementOf(after);
+  }
+
+  /**
+   * Handles all entries of the batch. Resolves when they have been given to their lanes and sent on their way, not when they
+   * are durable; that is what the acknowledgement window tells.
+   */
+  async handle(batch: RawBatch, signal: AbortSignal): Promise<void> {
+    const { budget, governor } = this.#options;
+    const { bytes, arrayAt } = batch;
+    const header = this.#header;
+    const end = arrayAt + readInt32(bytes, arrayAt) - 1;
+    const givenBefore = this.#stats.entriesGiven;
+    let firstWallMs = 0;
+    let entries = 0;
+    try {
+      for (let at = arrayAt + 4; at < end && !signal.aborted;) {
+        while (bytes[++at] !== 0);
+        at = scanEntryHeader(header, bytes, at + 1);
+        if (governor.isActive && !(await governor.admit(header, signal))) break;
+        if (entries++ === 0) firstWallMs = header.wallMs;
+        const wait = this.#handleEntry(header, signal);
+        if (wait !== undefined) await wait;
+        this.#stats.entriesRead++;
+        this.#previousSeconds = header.seconds;
+        this.#previousIncrement = header.increment;
+      }
+    } finally {
+      budget.give(batch.budgetBytes);
+    }
+    if (entries === 0 || signal.aborted) return;
+    this.#finishBatch(bytes.length, entries, givenBefore, firstWallMs);
+  }
+
+  /** Sends what the lanes hold and opens the batch's ticket. */
+  #finishBatch(batchBytes: number, entries: number, givenBefore: number, firstWallMs: number): void {
+    const { acks, latency, transactions } = this.#options;
+    const stats = this.#stats;
+    const last = this.#positionBefore();
+    const lastWallMs = this.#header.wallMs;
+    const given = stats.entriesGiven - givenBefore;
+    stats.lastRead = last;
+    stats.batchesRead++;
+    stats.bytesRead += batchBytes;
+    stats.entryBytesAvg += (batchBytes / entries - stats.entryBytesAvg) / 8;
+    let outstanding = 0;
+    for (const lane of this.#lanes) if (lane.hasUnflushed) outstanding++;
+    if (given > 0) stats.lastGiven = last;
+    const ticket = acks.add({ last, checkpointable: transactions.checkpointable(last), outstanding });
+    for (const lane of this.#lanes) {
+      if (!lane.hasUnflushed) continue;
+      lane.flush(last, (laneEntries) => {
+        stats.entriesDurable += laneEntries;
+        acks.done(ticket);
+        if (--outstanding > 0) return;
+        const nowMs = Date.now();
+        // A batch spans the time between its first and its last entry: half the weight for each end.
+        latency.observe(nowMs - firstWallMs, given / 2);
+        latency.observe(nowMs - lastWallMs, given / 2);
+        if (acks.watermark > stats.lastDurable) stats.lastDurable = acks.watermark;
+      });
+    }
+  }
+
+  #handleEntry(header: EntryHeader, signal: AbortSignal): Promise<void> | undefined {
+    const { transactions, namespaces, gids } = this.#options;
+    const stats = this.#stats;
+    if (header.length > stats.entryBytesMax) stats.entryBytesMax = header.length;
+    if (transactions.size !== 0) transactions.supersede(header);
+    const kind = classifyEntry(header);
+    if (kind !== EntryKind.dml && kind !== EntryKind.unknown) return this.#handleRare(header, kind, signal);
+    const info = namespaces.lookup(header);
+    if (!info.passes || header.fromMigrate || !gids.passes(header)) {
+      stats.entriesFiltered++;
+      return undefined;
+    }
+    return this.#give(header, info);
+  }
+
+  #handleRare(header: EntryHeader, kind: EntryKind, signal: AbortSignal): Promise<void> | undefined {
+    const { transactions, gids } = this.#options;
+    const stats = this.#stats;
+    if (kind === EntryKind.noop) {
+      stats.noops++;
+      stats.entriesFiltered++;
+      return undefined;
+    }
+    if (kind === EntryKind.transactionPart || kind === EntryKind.prepare) {
+      transactions.note(header, { prepare: kind === EntryKind.prepare, before: this.#positionBefore() });
+      return undefined;
+    }
+    if (kind === EntryKind.abort) {
+      transactions.abort(header);
+      stats.entriesFiltered++;
+      return undefined;
+    }
+    if (header.fromMigrate || !gids.passes(header)) {
+      stats.entriesFiltered++;
+      return undefined;
+    }
+    return kind === EntryKind.ddl
+      ? this.#handleDdl(header, signal)
+      : this.#handleOperations(header, kind, signal);
+  }
+
+  /** The position of the last entry handled: a restart that reads after it meets the next one again. */
+  #positionBefore(): Position {
+    return positionOf(this.#previousSeconds, this.#previousIncrement);
+  }
+
+  /** A DDL is a barrier (I2): all before it durable, then it alone, then all after it. */
+  #handleDdl(header: EntryHeader, signal: AbortSignal): Promise<void> | undefined {
+    const ddl = describeDdl(header);
+    if (!this.#options.carriesDdl || !this.#options.filter.passesDdl(ddl)) {
+      this.#stats.entriesFiltered++;
+      return undefined;
+    }
+    return this.#giveAlone(header, signal);
+  }
+
+  async #giveAlone(header: EntryHeader, signal: AbortSignal): Promise<void> {
+    await this.#flushAndWait(header.position, signal);
+    const wait = this.#give(header, this.#options.namespaces.lookup(header));
+    if (wait !== undefined) await wait;
+    await this.#flushAndWait(header.position, signal);
+  }
+
+  /** Sends what all lanes hold and waits until it is durable. */
+  async #flushAndWait(position: Position, signal: AbortSignal): Promise<void> {
+    const stats = this.#stats;
+    await Promise.all(
+      this.#lanes.map(
+        (lane) =>
+          new Promise<void>((resolve) => {
+            if (signal.aborted) {
+              resolve();
+              return;
+            }
+            signal.addEventListener('abort', () => resolve(), { once: true });
+            lane.flush(position, (entries) => {
+              stats.entriesDurable += entries;
+              resolve();
+            });
+          }),
+      ),
+    );
+  }
+
+  /** The operations of an applyOps entry, or of the transaction that it commits, each as an entry of its own. */
+  async #handleOperations(header: EntryHeader, kind: EntryKind, signal: AbortSignal): Promise<void> {
+    const { transactions } = this.#options;
+    this.#stats.transactions++;
+    transactions.begin(header);
+    if (kind === EntryKind.lastTransactionPart || kind === EntryKind.commitPrepared) {
+      for await (const { part, last } of transactions.parts(header, kind, signal)) {
+        await this.#handlePart(part, { last, signal });
+      }
+    }
+    if (kind !== EntryKind.commitPrepared) await this.#handlePart(header, { last: true, signal });
+  }
+
+  async #handlePart(part: EntryHeader, options: { last: boolean; signal: AbortSignal }): Promise<void> {
+    for (const operation of this.#options.transactions.operations(part, options)) {
+      const wait = this.#handleOperation(operation, options.signal);
+      if (wait !== undefined) await wait;
+    }
+  }
+
+  #handleOperation(operation: EntryHeader, signal: AbortSignal): Promise<void> | undefined {
+    if (operation.op === Op.command) return this.#handleDdl(operation, signal);
+    const info = this.#options.namespaces.lookup(operation);
+    if (!info.passes || operation.fromMigrate) {
+      this.#stats.entriesFiltered++;
+      return undefined;
+    }
+    return this.#give(operation, info);
+  }
+
+  #give(header: EntryHeader, info: NamespaceInfo): Promise<void> | undefined {
+    const stats = this.#stats;
+    info.entries++;
+    stats.entriesGiven++;
+    switch (header.op) {
+      case Op.insert:
+        stats.inserts++;
+        break;
+      case Op.update:
+        stats.updates++;
+        break;
+      case Op.delete:
+        stats.deletes++;
+        break;
+      default:
+        stats.commands++;
+    }
+    const lane = this.#lanes[this.#options.router.route(header, info)];
+    if (this.#options.stripsGid && header.gAt !== 0) return lane.append(this.#withoutGid(header));
+    return lane.append(header);
+  }
+
+  #withoutGid(header: EntryHeader): EntryHeader {
+    this.#scratch.length = 0;
+    writeWithoutGid(header, this.#scratch);
+    scanEntryHeader(this.#rewritten, this.#scratch.bytes, 0);
+    return this.#rewritten;
+  }
+}
