@@ -1,0 +1,182 @@
+import { Consumer, type RecordsBatch } from '@platformatic/kafka';
+import { TestbedError } from './testbed-error.ts';
+
+/** One record of a topic, as the broker holds it. */
+export interface TopicRecord {
+  readonly partition: number;
+  readonly offset: bigint;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  /** Milliseconds since 1970. */
+  readonly timestampMs: number;
+  readonly headers: ReadonlyMap<string, Buffer>;
+}
+
+export interface ReadTopicOptions {
+  readonly brokers: string;
+  readonly topic: string;
+  /** Where to begin, by partition; default at the first offset that exists. */
+  readonly from?: ReadonlyMap<number, bigint>;
+  /** Default read_committed, as an exactly-once consumer reads. */
+  readonly isolation?: 'read_committed' | 'read_uncommitted';
+}
+
+export interface VisitTopicOptions extends ReadTopicOptions {
+  /** Called with each record, in the order of its partition; nothing is kept of it. */
+  readonly visit: (record: TopicRecord) => void;
+}
+
+const readCommitted = 1;
+const readUncommitted = 0;
+const latest = -1n;
+const earliest = -2n;
+const controlBatch = 0b10_0000;
+const transactionalBatch = 0b1_0000;
+const fetchBytes = 32 * 1024 * 1024;
+const abortMarker = 0;
+
+/** All records of a topic up to its end at the time of the call, partition by partition. Uses no consumer group. */
+export async function readTopic(options: ReadTopicOptions): Promise<TopicRecord[]> {
+  const records: TopicRecord[] = [];
+  await visitTopic({ ...options, visit: (record) => records.push(record) });
+  return records;
+}
+
+/** As readTopic, for topics that do not fit into memory; returns the offset after the last one, by partition. */
+export async function visitTopic(options: VisitTopicOptions): Promise<Map<number, bigint>> {
+  const consumer = new Consumer({
+    clientId: 'oplogue-reader',
+    groupId: 'unused',
+    bootstrapBrokers: options.brokers.split(','),
+    retries: 5,
+    retryDelay: 100,
+  });
+  try {
+    const { topic } = options;
+    const isolationLevel = options.isolation === 'read_uncommitted' ? readUncommitted : readCommitted;
+    const metadata = await consumer.metadata({ topics: [topic], forceUpdate: true });
+    const found = metadata.topics.get(topic);
+    if (found === undefined) throw new TestbedError(`There is no topic ${topic} on ${options.brokers}`);
+    const starts = (await consumer.listOffsets({ topics: [topic], timestamp: earliest })).get(topic) ?? [];
+    const ends =
+      (await consumer.listOffsets({ topics: [topic], timestamp: latest, isolationLevel })).get(topic) ?? [];
+    const positions = new Map<number, bigint>();
+    for (let partition = 0; partition < found.partitions.length; partition++) {
+      const leader = found.partitions[partition]?.leader ?? -1;
+      const from = options.from?.get(partition) ?? starts[partition] ?? 0n;
+      const reader = { consumer, topicId: found.id, partition, leader, isolationLevel, visit: options.visit };
+      positions.set(partition, await readPartition(reader, from, ends[partition] ?? 0n));
+    }
+    return positions;
+  } finally {
+    await consumer.close();
+  }
+}
+
+type FetchResponse = Awaited<ReturnType<Consumer['fetch']>>;
+type FetchResponsePartition = FetchResponse['responses'][number]['partitions'][number];
+
+interface PartitionReader {
+  readonly consumer: Consumer;
+  readonly topicId: string;
+  readonly partition: number;
+  readonly leader: number;
+  readonly isolationLevel: number;
+  readonly visit: (record: TopicRecord) => void;
+}
+
+/** Reads [from, end) and returns the offset after the last record or marker seen, at least `end`. */
+async function readPartition(reader: PartitionReader, from: bigint, end: bigint): Promise<bigint> {
+  let next = from;
+  while (next < end) {
+    const answer = await fetchPartition(reader, next);
+    const aborted = new AbortedTransactions(answer);
+    const before = next;
+    for (const batch of answer.records ?? []) {
+      if (!aborted.hides(batch)) visitBatch(reader, batch, { from: next, end });
+      const afterBatch = batch.firstOffset + BigInt(batch.lastOffsetDelta) + 1n;
+      if (afterBatch > next) next = afterBatch;
+    }
+    if (next === before && answer.lastStableOffset < end && answer.highWatermark < end) {
+      throw new TestbedError(`Partition ${reader.partition} ends at ${next}, before ${end}`);
+    }
+  }
+  return next;
+}
+
+async function fetchPartition(reader: PartitionReader, offset: bigint): Promise<FetchResponsePartition> {
+  const response = await reader.consumer.fetch({
+    node: reader.leader,
+    minBytes: 1,
+    maxBytes: fetchBytes,
+    maxWaitTime: 200,
+    isolationLevel: reader.isolationLevel,
+    topics: [
+      {
+        topicId: reader.topicId,
+        partitions: [
+          {
+            partition: reader.partition,
+            currentLeaderEpoch: -1,
+            fetchOffset: offset,
+            lastFetchedEpoch: -1,
+            partitionMaxBytes: fetchBytes,
+          },
+        ],
+      },
+    ],
+  });
+  const answer = response.responses[0]?.partitions[0];
+  if (answer === undefined) throw new TestbedError(`No answer for partition ${reader.partition}`);
+  return answer;
+}
+
+function visitBatch(
+  reader: PartitionReader,
+  batch: RecordsBatch,
+  range: { from: bigint; end: bigint },
+): void {
+  for (const record of batch.records) {
+    const offset = batch.firstOffset + BigInt(record.offsetDelta);
+    if (offset < range.from || offset >= range.end) continue;
+    const headers = new Map<string, Buffer>();
+    for (const [name, value] of record.headers) headers.set(String(name), value ?? Buffer.alloc(0));
+    reader.visit({
+      partition: reader.partition,
+      offset,
+      key: record.key,
+      value: record.value,
+      timestampMs: Number(batch.firstTimestamp + record.timestampDelta),
+      headers,
+    });
+  }
+}
+
+/** Hides control batches, and what aborted transactions wrote, as Kafka's Java consumer does. */
+class AbortedTransactions {
+  readonly #pending: { readonly producerId: bigint; readonly firstOffset: bigint }[];
+  readonly #active = new Set<bigint>();
+
+  constructor(answer: FetchResponsePartition) {
+    this.#pending = [...(answer.abortedTransactions ?? [])].sort((a, b) =>
+      a.firstOffset < b.firstOffset ? -1 : 1,
+    );
+  }
+
+  hides(batch: RecordsBatch): boolean {
+    const last = batch.firstOffset + BigInt(batch.lastOffsetDelta);
+    for (
+      let next = this.#pending[0];
+      next !== undefined && next.firstOffset <= last;
+      next = this.#pending[0]
+    ) {
+      this.#active.add(next.producerId);
+      this.#pending.shift();
+    }
+    if ((batch.attributes & controlBatch) !== 0) {
+      if (batch.records[0]?.key?.readInt16BE(2) === abortMarker) this.#active.delete(batch.producerId);
+      return true;
+    }
+    return (batch.attributes & transactionalBatch) !== 0 && this.#active.has(batch.producerId);
+  }
+}
