@@ -1,0 +1,51 @@
+import type { ClientSession, Document, MongoClient } from 'mongodb';
+import { RawCursor, type RawReply } from './raw-cursor.ts';
+
+/** How long the farewell to a cursor may take; a frozen server must not hold us. */
+const KILL_CURSOR_TIMEOUT_MS = 1000;
+
+/** A connection to exactly one member of a replica set; holds at most one cursor at a time. */
+export class PinnedMember implements AsyncDisposable {
+  /** `host:port` as the replica set knows it. */
+  readonly host: string;
+  readonly #client: MongoClient;
+  readonly #sessions: ClientSession[] = [];
+  #cursor: RawCursor | undefined;
+
+  constructor(client: MongoClient, host: string) {
+    this.#client = client;
+    this.host = host;
+  }
+
+  command(database: string, command: Document, signal: AbortSignal): Promise<Document> {
+    return this.#client.db(database).command(command, { signal });
+  }
+
+  /**
+   * Runs a `find` whose replies stay raw bytes.
+   * @returns the cursor and its first reply.
+   */
+  async find(
+    database: string,
+    command: Document & { find: string },
+    signal: AbortSignal,
+  ): Promise<{ cursor: RawCursor; reply: RawReply }> {
+    // A cursor belongs to the session that made it. Causal consistency would add afterClusterTime to reads.
+    const session = this.#client.startSession({ causalConsistency: false });
+    this.#sessions.push(session);
+    const cursor = new RawCursor({
+      db: this.#client.db(database),
+      collection: command.find,
+      session,
+    });
+    const reply = await cursor.find(command, signal);
+    this.#cursor = cursor;
+    return { cursor, reply };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#cursor?.kill(AbortSignal.timeout(KILL_CURSOR_TIMEOUT_MS));
+    for (const session of this.#sessions) await session.endSession();
+    await this.#client.close();
+  }
+}
