@@ -36,7 +36,9 @@ export class MetricsRegistry {
 
   /** All metrics in Prometheus' text format 0.0.4. */
   async text(): Promise<string> {
-    return `${await this.#registry.metrics()}\n${latencyText(this.#sources())}`;
+    const text = await this.#registry.metrics();
+    // prom-client writes `Nan`, for which the format has `NaN`.
+    return `${text.replaceAll(/ Nan$/gm, ' NaN')}\n${latencyText(this.#sources())}`;
   }
 
   #addBuildInfo(options: MetricsRegistryOptions): void {
@@ -137,7 +139,10 @@ export class MetricsRegistry {
         ...configuration,
         collect(): void {
           gauge.reset();
-          collectValues((labels, value) => gauge.set(labels, value));
+          collectValues((labels, value) => {
+            // Not known yet: no sample.
+            if (!Number.isNaN(value)) gauge.set(labels, value);
+          });
         },
       });
     }

@@ -6,6 +6,7 @@ export interface SourceMetric {
   readonly name: string;
   readonly help: string;
   readonly type: 'counter' | 'gauge';
+  /** NaN: not known yet, no sample. */
   readonly read: (stats: ReplicationStats, nowMs: number) => number;
 }
 

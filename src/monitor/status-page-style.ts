@@ -16,7 +16,7 @@ header .pill { margin-left:auto; }
 #problems { border-left:4px solid var(--bad); background:var(--card); padding:10px 14px; margin:0 0 16px; white-space:pre-line; }
 .source { margin-bottom:28px; }
 .source-head { display:flex; gap:10px; align-items:center; margin-bottom:10px; }
-.cards { display:grid; grid-template-columns:repeat(auto-fit,minmax(190px,1fr)); gap:12px; }
+.cards { display:grid; grid-template-columns:repeat(auto-fit,minmax(min(280px,45%),1fr)); gap:12px; }
 .card { background:var(--card); border:1px solid var(--line); border-radius:10px; padding:12px 14px; min-width:0; }
 .card.wide { grid-column:1/-1; }
 .label { color:var(--soft); font-size:13px; }
@@ -31,6 +31,7 @@ svg.bar { height:6px; }
 table { border-collapse:collapse; width:100%; font-variant-numeric:tabular-nums; }
 th,td { text-align:right; padding:7px 14px; white-space:nowrap; } th:first-child,td:first-child { text-align:left; }
 th { color:var(--soft); font-weight:500; font-size:13px; } tbody tr { border-top:1px solid var(--line); }
+@media (max-width: 600px) { th,td { padding:7px 8px; } th:last-child,td:last-child { display:none; } }
 footer { margin-top:24px; } nav a { color:var(--accent); margin-right:12px; }
 body.away main, body.away #memory { opacity:.45; }
 `;
