@@ -1,7 +1,7 @@
 import { BsonType } from '../bson/bson-type.ts';
 import { readInt32 } from '../bson/read-value.ts';
 import { Op, type EntryHeader } from './entry-header.ts';
-import { findField, hasTrueField } from './find-field.ts';
+import { hasTrueField } from './find-field.ts';
 import { previousPosition } from './previous-position.ts';
 
 /** What an oplog entry is; see {@link classifyEntry}. */
@@ -41,7 +41,7 @@ const MULTI_OP_APPLIED_SEPARATELY = 1;
  * Formats by server version: 3.6 has no transactions; 4.0 writes one applyOps with a null `prevOpTime`; 4.2+
  * links several entries by `prevOpTime` (`partialTxn`, the last with `count`) and knows `prepare`; 7.1+
  * links large batched writes in the same way but without lsid and txnNumber; 8.0+ marks retryable
- * vectored writes with `multiOpType`.
+ * vectored writes with `multiOpType` 1 (applied separately); with 2 (atomically) they are linked like a transaction.
  */
 export function classifyEntry(header: EntryHeader): EntryKind {
   switch (header.op) {
@@ -74,13 +74,9 @@ function classifyApplyOps(header: EntryHeader): EntryKind {
   if (isMultiOp(header)) return EntryKind.retryableApplyOps;
   if (hasTrueField(bytes, oAt, 'prepare')) return EntryKind.prepare;
   if (hasTrueField(bytes, oAt, 'partialTxn')) return EntryKind.transactionPart;
-  const linked = previousPosition(header) !== undefined;
-  if (header.lsidAt === 0 || header.txnNumberAt === 0) {
-    return linked && findField(bytes, oAt, 'count') !== 0
-      ? EntryKind.lastTransactionPart
-      : EntryKind.plainApplyOps;
-  }
-  return linked ? EntryKind.lastTransactionPart : EntryKind.wholeTransaction;
+  if (previousPosition(header) !== undefined) return EntryKind.lastTransactionPart;
+  const inSession = header.lsidAt !== 0 && header.txnNumberAt !== 0;
+  return inSession ? EntryKind.wholeTransaction : EntryKind.plainApplyOps;
 }
 
 function isMultiOp(header: EntryHeader): boolean {
