@@ -1,7 +1,7 @@
 import type { AckWindow } from '../checkpoint/ack-window.ts';
 import type { CheckpointWriter } from '../checkpoint/checkpoint-writer.ts';
 import type { ReplicationState, ReplicationStats } from '../metrics/replication-stats.ts';
-import { formatPosition, secondsOf, type Position } from '../oplog/position.ts';
+import { formatPosition, type Position } from '../oplog/position.ts';
 import type { Governor } from '../pipeline/governor.ts';
 import type { Pipeline } from '../pipeline/pipeline.ts';
 import { describeError } from '../shared/errors.ts';
@@ -10,8 +10,9 @@ import { sleep } from '../shared/sleep.ts';
 import type { ChangeSource } from '../source/change-source.ts';
 import type { Tunnel } from '../tunnel/tunnel.ts';
 
-/** How often the source's oplog window is asked for. */
-const WINDOW_INTERVAL_MS = 10_000;
+/** How often the source's oplog window is asked for; lag and health are as fresh as this. */
+const WINDOW_INTERVAL_MS = 2000;
+const WATCH_INTERVAL_MS = 500;
 /** Below this share of the oplog between its first entry and our position, the log warns. */
 const WINDOW_LEFT_WARNING = 0.2;
 /** How long a stop waits for what is on its way; what is not durable then is read again at the next start. */
@@ -50,6 +51,7 @@ export class Replication {
     const over = new AbortController();
     const reading = AbortSignal.any([stop, tunnel.failed, checkpoints.failed, over.signal]);
     const watching = this.#watch(reading);
+    stats.startPosition = start;
     checkpoints.start();
     this.#setState('streaming');
     logger.info(`Reading begins after ${formatPosition(start)}`);
@@ -106,36 +108,36 @@ export class Replication {
   async #watch(reading: AbortSignal): Promise<void> {
     const { source, stats, logger } = this.#parts;
     let warned = false;
-    for (let nextWindowAtMs = 0; !reading.aborted; await sleep(500, reading)) {
+    for (let nextWindowAtMs = 0; !reading.aborted; await sleep(WATCH_INTERVAL_MS, reading)) {
       this.#noteFlow();
       if (Date.now() < nextWindowAtMs) continue;
-      nextWindowAtMs = Date.now() + WINDOW_INTERVAL_MS;
+      const askedAtMs = Date.now();
+      nextWindowAtMs = askedAtMs + WINDOW_INTERVAL_MS;
       try {
-        const window = await source.window(reading);
-        stats.oplogOldest = window.oldest;
-        stats.oplogNewest = window.newest;
+        stats.noteWindow(await source.window(reading), askedAtMs);
       } catch (error) {
         logger.debug(`The oplog window cannot be read: ${describeError(error)}`);
         continue;
       }
-      const left = windowLeft(stats);
-      if (left < WINDOW_LEFT_WARNING && !warned) this.#warnWindow(left);
-      warned = left < WINDOW_LEFT_WARNING;
+      const isLow = stats.oplogWindowLeftRatio < WINDOW_LEFT_WARNING;
+      if (isLow && !warned) this.#warnWindow();
+      warned = isLow;
     }
   }
 
   #noteFlow(): void {
-    const { governor, tunnel } = this.#parts;
+    const { governor, tunnel, stats } = this.#parts;
+    stats.noteTunnelTrouble(tunnel.trouble, Date.now());
     if (governor.isPaused) this.#setState('paused', 'paused by the sentinel option Pause');
     else if (tunnel.trouble !== undefined) this.#setState('stalled', tunnel.trouble);
     else this.#setState('streaming');
   }
 
-  #warnWindow(left: number): void {
+  #warnWindow(): void {
     const { stats, logger } = this.#parts;
     logger.warn(
-      `Only ${Math.max(0, Math.round(left * 100))} % of the oplog is left before the position is lost: the oplog begins at ` +
-        `${formatPosition(stats.oplogOldest)}, delivered is ${formatPosition(stats.lastDurable)}; ` +
+      `Only ${Math.round(stats.oplogWindowLeftRatio * 100)} % of the oplog is left before the position is lost: the oplog begins at ` +
+        `${formatPosition(stats.oplogOldest)}, delivered is ${formatPosition(stats.donePosition)}; ` +
         'make the oplog larger (replSetResizeOplog) or find out what slows the tunnel',
     );
   }
@@ -150,18 +152,6 @@ export class Replication {
     stats.reason = reason;
   }
 }
-
-/** How much of the oplog lies between its first entry and what is delivered: 1 all of it, 0 none. */
-function windowLeft(stats: ReplicationStats): number {
-  const oldest = secondsOf(stats.oplogOldest);
-  const span = secondsOf(stats.oplogNewest) - oldest;
-  const delivered = stats.lastDurable === 0n ? stats.lastRead : stats.lastDurable;
-  if (span < MIN_SPAN_SECONDS || delivered === 0n) return 1;
-  return (secondsOf(delivered) - oldest) / span;
-}
-
-/** An oplog that is younger than this says nothing about how soon it rolls over. */
-const MIN_SPAN_SECONDS = 60;
 
 function reasonOf(signal: AbortSignal): unknown {
   return signal.aborted ? signal.reason : undefined;

@@ -111,18 +111,25 @@ export class Pipeline {
     let outstanding = 0;
     for (const lane of this.#lanes) if (lane.hasUnflushed) outstanding++;
     if (given > 0) stats.lastGiven = last;
-    const ticket = acks.add({ last, checkpointable: transactions.checkpointable(last), outstanding });
+    const ticket = acks.add({
+      lastPosition: last,
+      checkpointable: transactions.checkpointable(last),
+      outstanding,
+    });
     for (const lane of this.#lanes) {
       if (!lane.hasUnflushed) continue;
       lane.flush(last, (laneEntries) => {
+        const nowMs = Date.now();
         stats.entriesDurable += laneEntries;
+        stats.durableRate.add(laneEntries, nowMs);
         acks.done(ticket);
         if (--outstanding > 0) return;
-        const nowMs = Date.now();
         // A batch spans the time between its first and its last entry: half the weight for each end.
         latency.observe(nowMs - firstWallMs, given / 2);
         latency.observe(nowMs - lastWallMs, given / 2);
-        if (acks.watermark > stats.lastDurable) stats.lastDurable = acks.watermark;
+        if (acks.durable <= stats.lastDurable) return;
+        stats.lastDurable = acks.durable;
+        stats.lastDurableWallMs = acks.durable === last ? lastWallMs : 0;
       });
     }
   }

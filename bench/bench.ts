@@ -1,0 +1,212 @@
+import { rmSync, writeFileSync, mkdirSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { startKafka, type TestKafka } from '../testbed/start-kafka.ts';
+import { startMongo, type TestMongo } from '../testbed/start-mongo.ts';
+import { prepareBacklog } from './backlog.ts';
+import { measureCollector, type CollectorFigures } from './measure-collector.ts';
+import { limitOfProducing, limitOfReading } from './limits.ts';
+import { median, printTable } from './table.ts';
+
+/** What is measured: name, keys of collector.conf, and which limit it is held against. */
+interface Mode {
+  readonly name: string;
+  readonly message: 'raw' | 'bson' | 'json';
+  readonly format: string;
+  readonly limit: 'produce-json' | 'produce-bson' | 'read';
+}
+
+const modes: readonly Mode[] = [
+  { name: 'json', message: 'json', format: 'canonical_extended_json', limit: 'produce-json' },
+  { name: 'json-default', message: 'json', format: '', limit: 'produce-json' },
+  { name: 'bson', message: 'bson', format: '', limit: 'produce-bson' },
+  { name: 'raw', message: 'raw', format: '', limit: 'read' },
+];
+
+const options = parseArgs({
+  options: {
+    entries: { type: 'string', default: '500000' },
+    repeat: { type: 'string', default: '3' },
+    modes: { type: 'string', default: modes.map((mode) => mode.name).join(',') },
+    set: { type: 'string', multiple: true, default: [] },
+    workers: { type: 'string', default: '1' },
+    partitions: { type: 'string', default: '1' },
+    'fill-bytes': { type: 'string', default: '250' },
+    kafka: { type: 'string', default: '3.9' },
+    peer: { type: 'string' },
+    json: { type: 'string', default: 'bench/results/bench.json' },
+    help: { type: 'boolean', default: false },
+  },
+}).values;
+
+const help = `npm run bench -- [options]
+
+Prepares a backlog of oplog entries, measures reading alone and producing alone, then the collector in each mode, all in
+one run on this machine, and prints each figure with its ratio to the limit.
+
+  --entries N      entries of the backlog (500000)
+  --repeat N       how often each mode is measured; the median is shown (3)
+  --modes A,B      of ${modes.map((mode) => mode.name).join(', ')}
+  --workers N      incr_sync.worker (1)
+  --partitions N   partitions of the topic (1)
+  --set KEY=VALUE  another line of collector.conf; may be given often
+  --fill-bytes N   length of the text in a document: 250 gives entries of about 680 bytes
+  --kafka 3.9|4    version of the broker (3.9)
+  --peer 'CMD {conf}'  also measures another collector that reads collector.conf
+  --json FILE      where the figures go (bench/results/bench.json)
+`;
+
+if (options.help) console.log(help);
+else await main();
+
+async function main(): Promise<void> {
+  await using mongo = await startMongo({ oplogSizeMb: 4000 });
+  await using kafka = await startKafka({ version: options.kafka === '4' ? '4' : '3.9' });
+  console.log(`Preparing ${options.entries} entries`);
+  const entries = await prepareBacklog({
+    url: mongo.url,
+    entries: Number(options.entries),
+    fillBytes: Number(options['fill-bytes']),
+  });
+  const commands = [['oplogue', 'node bin/collector.js -conf={conf} -verbose=2'] as const];
+  if (options.peer !== undefined) commands.push(['peer', options.peer] as never);
+  const rows: Row[] = [];
+  const chosen = modes.filter((mode) => options.modes.split(',').includes(mode.name));
+  for (let run = 0; run < Number(options.repeat); run++) {
+    rows.push(...(await measureLimits({ mongo, kafka, run })));
+    for (const mode of chosen) {
+      for (const [who, command] of commands) {
+        rows.push(await measureMode({ mode, who, command, run, entries, mongo, kafka }));
+      }
+    }
+  }
+  report(rows);
+}
+
+interface Row {
+  readonly what: string;
+  readonly run: number;
+  readonly perSecond: number;
+  readonly cpuUsPerEntry?: number;
+  readonly peakRssMb?: number;
+  readonly limit?: string;
+}
+
+async function measureLimits(bed: { mongo: TestMongo; kafka: TestKafka; run: number }): Promise<Row[]> {
+  const { mongo, kafka, run } = bed;
+  const rows: Row[] = [];
+  const reading = await limitOfReading(mongo.url);
+  rows.push({ what: 'limit: read', run, ...reading });
+  for (const [what, bytes] of [
+    ['limit: produce-json', 1250],
+    ['limit: produce-bson', 682],
+  ] as const) {
+    const perSecond = await limitOfProducing({ kafka, bytes, records: 500_000 });
+    if (perSecond !== undefined) rows.push({ what, run, perSecond });
+  }
+  rows.forEach(show);
+  return rows;
+}
+
+interface ModeRun {
+  readonly mode: Mode;
+  readonly who: string;
+  readonly command: string;
+  readonly run: number;
+  readonly entries: number;
+  readonly mongo: TestMongo;
+  readonly kafka: TestKafka;
+}
+
+async function measureMode({ mode, who, command, run, entries, mongo, kafka }: ModeRun): Promise<Row> {
+  const topic = `bench-${who}-${mode.name}-${run}`;
+  await kafka.createTopic({
+    topic,
+    partitions: Number(options.partitions),
+    config: { 'max.message.bytes': '20000000', 'retention.bytes': '-1' },
+  });
+  try {
+    const figures = await measureCollector({
+      command,
+      conf: confOf({ mode, topic, mongo, kafka, run: `${who}${mode.name}${run}` }),
+      brokers: kafka.brokers,
+      topic,
+      recordsExpected: mode.message === 'raw' ? undefined : entries,
+      timeoutMs: 600_000,
+    });
+    const row = rowOf({ what: `${who}: ${mode.name}`, mode, run, entries, figures });
+    show(row);
+    return row;
+  } finally {
+    await kafka.deleteTopic(topic);
+  }
+}
+
+function rowOf(r: {
+  what: string;
+  mode: Mode;
+  run: number;
+  entries: number;
+  figures: CollectorFigures;
+}): Row {
+  const { figures } = r;
+  const share = figures.recordsInRun / figures.records;
+  return {
+    what: r.what,
+    run: r.run,
+    perSecond: (share * r.entries) / (figures.runMs / 1000),
+    cpuUsPerEntry: (figures.cpuMs * 1000) / r.entries,
+    peakRssMb: figures.peakRssBytes / 2 ** 20,
+    limit: `limit: ${r.mode.limit}`,
+  };
+}
+
+function confOf(o: { mode: Mode; topic: string; mongo: TestMongo; kafka: TestKafka; run: string }): string {
+  const lines = [
+    'conf.version = 10',
+    `id = ${o.run}`,
+    `mongo_urls = ${o.mongo.url}`,
+    'tunnel = kafka',
+    `tunnel.address = ${o.topic}@${o.kafka.brokers}`,
+    `tunnel.message = ${o.mode.message}`,
+    `tunnel.json.format = ${o.mode.format}`,
+    `tunnel.kafka.partition_number = ${options.partitions}`,
+    `incr_sync.worker = ${options.workers}`,
+    'filter.namespace.white = bench',
+    `checkpoint.storage.collection = ckpt_${o.run.replaceAll('-', '_')}`,
+    ...options.set,
+  ];
+  return `${lines.map((line) => line.replace(/^([^=]+)=(?! )/, '$1 = ')).join('\n')}\n`;
+}
+
+function show(row: Row): void {
+  const more = row.cpuUsPerEntry === undefined ? '' : `, ${row.cpuUsPerEntry.toFixed(1)} us CPU an entry`;
+  const rss = row.peakRssMb === undefined ? '' : `, ${row.peakRssMb.toFixed(0)} MB`;
+  console.log(
+    `  run ${row.run + 1}  ${row.what.padEnd(24)} ${Math.round(row.perSecond)} a second${more}${rss}`,
+  );
+}
+
+function report(rows: readonly Row[]): void {
+  const names = [...new Set(rows.map((row) => row.what))];
+  const lines = names.map((what) => {
+    const same = rows.filter((row) => row.what === what);
+    const perSecond = median(same.map((row) => row.perSecond));
+    const limits = rows.filter((row) => row.what === same[0].limit).map((row) => row.perSecond);
+    return {
+      what,
+      'a second': Math.round(perSecond),
+      lowest: Math.round(Math.min(...same.map((row) => row.perSecond))),
+      highest: Math.round(Math.max(...same.map((row) => row.perSecond))),
+      'ratio to limit': limits.length === 0 ? '' : (perSecond / median(limits)).toFixed(2),
+      'CPU us':
+        same[0].cpuUsPerEntry === undefined ? '' : median(same.map((r) => r.cpuUsPerEntry ?? 0)).toFixed(1),
+      'peak MB':
+        same[0].peakRssMb === undefined ? '' : Math.max(...same.map((r) => r.peakRssMb ?? 0)).toFixed(0),
+    };
+  });
+  printTable(lines);
+  mkdirSync('bench/results', { recursive: true });
+  rmSync(options.json, { force: true });
+  writeFileSync(options.json, `${JSON.stringify({ options, rows, medians: lines }, null, 2)}\n`);
+  console.log(`Figures in ${options.json}`);
+}
