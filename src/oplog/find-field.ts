@@ -1,3 +1,4 @@
+import { BsonType } from '../bson/bson-type.ts';
 import { endOfCString, readInt32, valueLength } from '../bson/read-value.ts';
 
 /**
@@ -31,5 +32,5 @@ export function typeOfField(bytes: Buffer, valueAt: number, name: string): numbe
 /** Whether the document has `name: true`. */
 export function hasTrueField(bytes: Buffer, documentAt: number, name: string): boolean {
   const at = findField(bytes, documentAt, name);
-  return at !== 0 && typeOfField(bytes, at, name) === 0x08 && bytes[at] === 1;
+  return at !== 0 && typeOfField(bytes, at, name) === BsonType.boolean && bytes[at] === 1;
 }
