@@ -1,8 +1,9 @@
 import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { TestbedError } from './testbed-error.ts';
 
 /**
  * The watchdog: a shell that reads `+pid` and `-pid` lines. When this process ends, in whatever way, its standard
@@ -42,7 +43,8 @@ function watchdog(): Watchdog {
     stdio: ['pipe', 'ignore', 'ignore'],
     cwd: '/',
   });
-  const input = child.stdin as Socket;
+  const input = child.stdin;
+  if (!(input instanceof Socket)) throw new TestbedError('The watchdog has no standard input');
   input.on('error', () => undefined);
   input.unref();
   child.unref();

@@ -55,7 +55,7 @@ const javaHint =
  */
 export async function startKafka(options: StartKafkaOptions = {}): Promise<TestKafka> {
   const given = process.env['KAFKA_BROKERS'];
-  if (given !== undefined && given !== '') return externalKafka(given);
+  if (given !== undefined && given !== '') return connectKafka(given);
 
   const jars = await fetchKafka(options.version ?? '3.9');
   const port = options.port ?? (await freePort());
@@ -110,6 +110,9 @@ async function serverProperties(
     'transaction.state.log.replication.factor': '1',
     'transaction.state.log.min.isr': '1',
     'transaction.state.log.num.partitions': '4',
+    // A broker that was killed may come back as soon as its old session is over: 9 s by default.
+    'broker.session.timeout.ms': '2000',
+    'broker.heartbeat.interval.ms': '400',
     'num.network.threads': '2',
     'num.io.threads': '4',
     // Deleted topics leave the disk at once: half a million entries are half a gigabyte.
@@ -162,7 +165,8 @@ function ownedKafka({ process: broker, jars, brokers }: OwnedParts): TestKafka {
   };
 }
 
-function externalKafka(brokers: string): TestKafka {
+/** A Kafka that runs already, at `host:port,host:port`: it cannot be stopped from here. */
+export function connectKafka(brokers: string): TestKafka {
   const refuse = (): never => {
     throw new TestbedError(
       'The Kafka of KAFKA_BROKERS is not ours to stop',

@@ -1,0 +1,29 @@
+import { defineConfig } from 'vitest/config';
+import { countReporter } from './test/support/count-reporter.ts';
+
+const minuteMs = 60_000;
+
+export default defineConfig({
+  test: {
+    reporters: ['default', countReporter()],
+    // Two cores, and the servers want some of them too.
+    maxWorkers: 2,
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['src/**/*.test.ts', 'test/house/**/*.test.ts', 'scripts/**/*.test.ts'],
+        },
+      },
+      {
+        test: {
+          name: 'servers',
+          include: ['test/{integration,fault,compat}/**/*.test.ts', 'testbed/**/*.test.ts'],
+          globalSetup: 'test/support/shared-servers.ts',
+          testTimeout: minuteMs,
+          hookTimeout: 2 * minuteMs,
+        },
+      },
+    ],
+  },
+});
