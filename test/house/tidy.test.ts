@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { sourceFiles } from './source-files.ts';
 
@@ -13,19 +13,20 @@ const testLinesMax = 500;
 /** Words are put together here, or this file would find itself. */
 const word = (...parts: string[]): string => parts.join('');
 
-/** `replication-stats` from ReplicationStats, replicationStats or REPLICATION_STATS. */
-function kebab(name: string): string {
+/** The words of a name: `replication`, `stat` of ReplicationStats, replication-stats or REPLICATION_STATS. */
+function words(name: string): string[] {
   return name
-    .replaceAll(/([a-z0-9])([A-Z])/g, '$1-$2')
-    .replaceAll(/([A-Z]+)([A-Z][a-z])/g, '$1-$2')
-    .replaceAll('_', '-')
-    .toLowerCase();
+    .replaceAll(/([a-z0-9])([A-Z])/g, '$1 $2')
+    .replaceAll(/([A-Z]+)([A-Z][a-z])/g, '$1 $2')
+    .toLowerCase()
+    .split(/[-_ ]/)
+    .map((it) => it.replace(/s$/, ''));
 }
 
-function exportedNames(text: string): string[] {
+function exportedWords(text: string): string[] {
   const declared =
     /^export (?:declare )?(?:abstract )?(?:async )?(?:function\*?|class|const|let|interface|type) (\w+)/gm;
-  return [...text.matchAll(declared)].map((match) => kebab(match[1] ?? ''));
+  return [...text.matchAll(declared)].flatMap((match) => words(match[1] ?? ''));
 }
 
 describe('the house is tidy', () => {
@@ -41,12 +42,9 @@ describe('the house is tidy', () => {
     const wrong = code.filter(({ path, text }) => {
       const name = basename(path).replace(/(\.test)?\.ts$/, '');
       if (!/^[a-z0-9]+(-[a-z0-9]+)*$/.test(name)) return true;
-      const names = exportedNames(text);
-      if (path.endsWith('.test.ts') || names.length === 0) return false;
-      const bare = (text_: string): string => text_.replaceAll('-', '');
-      return !names.some(
-        (exported) => bare(exported).includes(bare(name)) || bare(name).includes(bare(exported)),
-      );
+      const exported = exportedWords(text);
+      if (path.endsWith('.test.ts') || exported.length === 0) return false;
+      return !words(name).some((it) => exported.includes(it));
     });
     expect(wrong.map(({ path }) => path)).toEqual([]);
   });
@@ -76,12 +74,10 @@ describe('the house is tidy', () => {
   test('nothing points at the machine it was written on', () => {
     const banned = [word('/wo', 'rk/'), word('"/t', 'mp/'), word("'/t", 'mp/'), word('shared/', 'reference')];
     const text = sourceFiles(['docs', 'conf', 'bin'], ['.md', '.conf', '.js', '.json']);
-    const rest = ['package.json', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'README.md'].map(
-      (path) => ({
-        path,
-        text: readFileSync(path, 'utf8'),
-      }),
+    const top = readdirSync('.').filter(
+      (name) => /\.(?:md|json)$/.test(name) && name !== 'package-lock.json',
     );
+    const rest = top.map((path) => ({ path, text: readFileSync(path, 'utf8') }));
     const wrong = [...code, ...text, ...rest].flatMap((file) =>
       banned.filter((it) => file.text.includes(it)).map((it) => `${file.path} names ${it}`),
     );
