@@ -19,7 +19,7 @@ export default defineConfig({
         test: {
           name: 'servers',
           include: ['test/{integration,fault,compat}/**/*.test.ts', 'testbed/**/*.test.ts'],
-          globalSetup: 'test/support/shared-servers.ts',
+          globalSetup: 'test/support/setup-servers.ts',
           testTimeout: minuteMs,
           hookTimeout: 2 * minuteMs,
         },
