@@ -1,0 +1,203 @@
+import { AckWindow } from '../checkpoint/ack-window.ts';
+import type { CheckpointStore } from '../checkpoint/checkpoint-store.ts';
+import { CheckpointWriter } from '../checkpoint/checkpoint-writer.ts';
+import type { Config } from '../config/config.ts';
+import { configAsMongoShakeJson } from '../config/config-as-json.ts';
+import { Sentinel } from '../config/sentinel.ts';
+import { LatencyHistogram } from '../metrics/latency-histogram.ts';
+import { MetricsRegistry } from '../metrics/metrics-registry.ts';
+import { ReplicationStats } from '../metrics/replication-stats.ts';
+import { hasUniqueIndex } from '../mongo/unique-index.ts';
+import { Monitor } from '../monitor/monitor.ts';
+import { metricLine } from '../monitor/metric-line.ts';
+import { NamespaceFilter } from '../namespace/namespace-filter.ts';
+import { NamespaceTable } from '../namespace/namespace-table.ts';
+import { GidFilter } from '../oplog/gid-filter.ts';
+import { LaneRouter } from '../oplog/lane-router.ts';
+import type { Position } from '../oplog/position.ts';
+import { Governor } from '../pipeline/governor.ts';
+import { Lane } from '../pipeline/lane.ts';
+import { OpenTransactions } from '../pipeline/open-transactions.ts';
+import { Pipeline } from '../pipeline/pipeline.ts';
+import type { Logger } from '../shared/logger.ts';
+import { MemoryBudget } from '../shared/memory-budget.ts';
+import { OplogSource } from '../source/oplog-source.ts';
+import { startPosition } from '../source/start-position.ts';
+import type { Tunnel } from '../tunnel/tunnel.ts';
+import { createCheckpointStore } from './create-checkpoint-store.ts';
+import { createTunnel } from './create-tunnel.ts';
+import { mongoTlsOf } from './mongo-tls-of.ts';
+import { Replication } from './replication.ts';
+
+/** MongoShake prints its metric line as often. */
+const METRIC_LINE_INTERVAL_MS = 5000;
+
+export interface CollectorOptions {
+  readonly config: Config;
+  readonly version: string;
+  readonly logger: Logger;
+}
+
+/**
+ * One collector: connects to the source, the checkpoint store and the tunnel, serves the status pages, and runs the
+ * replication between them until it is stopped.
+ */
+export class Collector {
+  readonly #config: Config;
+  readonly #logger: Logger;
+  readonly #version: string;
+  readonly #budget: MemoryBudget;
+  readonly #stats: ReplicationStats;
+  readonly #latency = new LatencyHistogram();
+  readonly #sentinel = new Sentinel();
+
+  constructor(options: CollectorOptions) {
+    const { config } = options;
+    this.#config = config;
+    this.#logger = options.logger;
+    this.#version = options.version;
+    this.#budget = new MemoryBudget(config.memoryLimitBytes);
+    this.#stats = new ReplicationStats('', config.workers.count);
+  }
+
+  /**
+   * Runs until the signal aborts (then it returns once what is on its way is durable and the last checkpoint written), the
+   * exit point is reached, or something fails.
+   * @throws OplogueError what failed, with the cure
+   */
+  async run(stop: AbortSignal): Promise<void> {
+    await using monitor = this.#createMonitor();
+    const { bind, port } = this.#config.http;
+    await monitor.listen({ host: bind, port });
+    await using source = this.#createSource();
+    await source.open(stop);
+    this.#stats.name = source.name;
+    await using store = await createCheckpointStore(this.#config.checkpoint);
+    const start = await this.#startPosition(source, store, stop);
+    await using tunnel = createTunnel(this.#config, {
+      budget: this.#budget,
+      stats: this.#stats,
+      logger: this.#logger,
+    });
+    await tunnel.open(stop);
+    if (stop.aborted) return;
+    const replication = await this.#createReplication({ source, store, tunnel, start });
+    const metricLines = setInterval(() => {
+      this.#logger.info(metricLine(this.#stats, Date.now()));
+    }, METRIC_LINE_INTERVAL_MS);
+    try {
+      await replication.run(start, AbortSignal.any([stop, this.#sentinel.shutdown]));
+    } finally {
+      clearInterval(metricLines);
+    }
+  }
+
+  #createMonitor(): Monitor {
+    const view = {
+      stats: this.#stats,
+      latency: this.#latency,
+      queue: () => ({ fetchedUsed: 0, fetchedSize: 1 }),
+    };
+    const common = {
+      id: this.#config.id,
+      version: this.#version,
+      sources: () => [view],
+      budget: this.#budget,
+    };
+    return new Monitor({
+      ...common,
+      metrics: new MetricsRegistry(common),
+      sentinel: this.#sentinel,
+      conf: configAsMongoShakeJson(this.#config),
+    });
+  }
+
+  #createSource(): OplogSource {
+    const { source } = this.#config;
+    return new OplogSource({
+      url: source.url,
+      connectMode: source.connectMode,
+      tls: mongoTlsOf(source.tls),
+      readConcern: source.readConcern,
+      budget: this.#budget,
+      logger: this.#logger,
+      stats: this.#stats,
+    });
+  }
+
+  async #startPosition(source: OplogSource, store: CheckpointStore, stop: AbortSignal): Promise<Position> {
+    return startPosition({
+      source: source.name,
+      checkpoint: await store.load(source.name),
+      startSeconds: this.#config.checkpoint.startPositionSeconds,
+      window: await source.window(stop),
+      logger: this.#logger,
+    });
+  }
+
+  async #createReplication(parts: {
+    source: OplogSource;
+    store: CheckpointStore;
+    tunnel: Tunnel;
+    start: Position;
+  }): Promise<Replication> {
+    const { source, store, tunnel, start } = parts;
+    const config = this.#config;
+    const stats = this.#stats;
+    const logger = this.#logger;
+    const acks = new AckWindow(start);
+    const governor = new Governor({
+      sentinel: this.#sentinel,
+      targetDelaySeconds: config.source.targetDelaySeconds,
+    });
+    const filter = new NamespaceFilter({
+      black: config.filter.deny,
+      white: config.filter.allow,
+      passSpecialDb: config.filter.passSpecialDbs.join(';'),
+      checkpointDb: config.checkpoint.db,
+    });
+    const pipeline = new Pipeline(
+      {
+        stats,
+        lanes: stats.lanes.map((lane) => new Lane(tunnel.lane(lane.index), lane)),
+        filter,
+        namespaces: new NamespaceTable({ filter, idSharded: config.workers.shardByIdCollections }),
+        gids: new GidFilter(config.filter.gids),
+        router: new LaneRouter({ lanes: config.workers.count, shardKey: await this.#shardKey(source) }),
+        transactions: new OpenTransactions({
+          source,
+          budget: this.#budget,
+          version: config.tunnel.message === 'json' ? 'mongoshake' : 'parent',
+          logger,
+        }),
+        acks,
+        budget: this.#budget,
+        latency: this.#latency,
+        governor,
+        carriesDdl: config.filter.ddlEnabled,
+        stripsGid: config.filter.stripGids,
+      },
+      start,
+    );
+    const checkpoints = new CheckpointWriter({
+      name: source.name,
+      store,
+      acks,
+      start,
+      intervalMs: config.checkpoint.intervalMs,
+      maxAgeMs: config.checkpoint.maxAgeMs,
+      stats,
+      logger,
+    });
+    return new Replication({ source, tunnel, pipeline, acks, checkpoints, governor, stats, logger });
+  }
+
+  /** `incr_sync.shard_key`, with `auto` resolved as MongoShake does: by collection as soon as there is a unique index. */
+  async #shardKey(source: OplogSource): Promise<'collection' | 'id'> {
+    const { shardKey } = this.#config.workers;
+    if (shardKey !== 'auto') return shardKey;
+    const chosen = (await hasUniqueIndex(source.connection)) ? 'collection' : 'id';
+    this.#logger.info(`incr_sync.shard_key = auto: entries are spread by ${chosen}`);
+    return chosen;
+  }
+}

@@ -1,0 +1,58 @@
+import type { Config } from '../config/config.ts';
+import { createEntryEncoder } from '../message/create-entry-encoder.ts';
+import type { EntryEncoder } from '../message/entry-encoder.ts';
+import type { ReplicationStats } from '../metrics/replication-stats.ts';
+import { must } from '../shared/assert.ts';
+import { OplogueError } from '../shared/errors.ts';
+import type { Logger } from '../shared/logger.ts';
+import type { MemoryBudget } from '../shared/memory-budget.ts';
+import { FileTunnel } from '../tunnel/file/file-tunnel.ts';
+import { KafkaTunnel } from '../tunnel/kafka/kafka-tunnel.ts';
+import { MockTunnel } from '../tunnel/mock/mock-tunnel.ts';
+import type { Tunnel } from '../tunnel/tunnel.ts';
+
+export interface TunnelDependencies {
+  readonly budget: MemoryBudget;
+  readonly stats: ReplicationStats;
+  readonly logger: Logger;
+}
+
+/** The tunnel that `tunnel`, `tunnel.address` and `tunnel.message` ask for. */
+export function createTunnel(config: Config, dependencies: TunnelDependencies): Tunnel {
+  const { tunnel } = config;
+  const lanes = config.workers.count;
+  const newEncoder = (): EntryEncoder =>
+    createEntryEncoder({
+      message: tunnel.message === 'json' ? 'json' : 'bson',
+      jsonFormat: tunnel.jsonFormat,
+    });
+  switch (tunnel.kind) {
+    case 'kafka':
+      return new KafkaTunnel({
+        ...must(tunnel.kafka, 'the configuration has no part for kafka'),
+        lanes,
+        message: tunnel.message,
+        compressor: tunnel.compressor,
+        newEncoder,
+        ...dependencies,
+      });
+    case 'file':
+      return new FileTunnel({
+        path: tunnel.address,
+        lanes,
+        message: tunnel.message,
+        newEncoder,
+        compressor: tunnel.compressor,
+        maxFileBytes: tunnel.fileBytesMax,
+        ...dependencies,
+      });
+    case 'mock':
+      return new MockTunnel({ lanes, ...dependencies });
+    default:
+      throw new OplogueError({
+        code: 'TUNNEL_NOT_BUILT',
+        message: `tunnel = ${tunnel.kind} is not built yet`,
+        hint: 'use kafka, file or mock',
+      });
+  }
+}
