@@ -1,0 +1,84 @@
+import { assert } from '../shared/assert.ts';
+import type { ConfigMistake } from './config-error.ts';
+import { shownValue, type GivenValue, type GivenValues } from './given-value.ts';
+import type { Notice } from './notice.ts';
+import { optionKeys, optionOf, type OptionKey, type OptionValues } from './option-table.ts';
+import type { Option } from './option.ts';
+import { parseValue } from './parse-value.ts';
+
+/** The typed values of all keys, and what is wrong with the given ones. */
+export interface ReadValues {
+  /** Complete: a key with a mistake has its default. */
+  readonly values: OptionValues;
+  readonly notices: readonly Notice[];
+  readonly mistakes: readonly ConfigMistake[];
+  /** Where a key was given, for messages. */
+  readonly whereOf: (key: OptionKey) => string | undefined;
+}
+
+/** Reads each given value by its option's type and fills in the defaults. */
+export function readValues(given: GivenValues, confPath?: string): ReadValues {
+  const values: Record<string, unknown> = {};
+  const mistakes: ConfigMistake[] = [];
+  const ignored: string[] = [];
+  for (const key of optionKeys) {
+    const option = optionOf(key);
+    values[key] = option.default;
+    const value = given.values.get(key);
+    if (value === undefined) continue;
+    const parsed = parseValue(option, value.text, confPath);
+    if ('allowed' in parsed) {
+      mistakes.push(notAllowed(option, value, parsed.allowed));
+      continue;
+    }
+    values[key] = parsed.value;
+    const missing = missingFeature(option, parsed.value);
+    if (missing !== undefined) mistakes.push(notBuilt(option, value, missing));
+    else if (option.ignored !== undefined) ignored.push(`${key} (${option.ignored})`);
+  }
+  const notices: Notice[] = [];
+  if (ignored.length > 0)
+    notices.push({ level: 'debug', text: `Keys without effect: ${ignored.join(', ')}` });
+  assert(isComplete(values), 'a key of the option table has no value');
+  return {
+    values,
+    notices,
+    mistakes,
+    whereOf: (key) => given.values.get(key)?.where,
+  };
+}
+
+// The types hold too: parseValue keeps to the type of the option, as each default in the table does.
+function isComplete(values: Record<string, unknown>): values is OptionValues {
+  return optionKeys.every((key) => Object.hasOwn(values, key));
+}
+
+/** The feature that a value needs and that is not built yet. */
+export function missingFeature(option: Option, value: unknown): string | undefined {
+  const needs = option.notBuilt;
+  if (needs === undefined) return undefined;
+  const text = String(value);
+  return needs[text] ?? (text === '' ? undefined : needs['*']);
+}
+
+function notAllowed(option: Option, value: GivenValue, allowed: string): ConfigMistake {
+  const shown = shownValue(option, value.text);
+  return {
+    kind: 'parse',
+    key: value.key,
+    where: value.where,
+    text: `${value.writtenAs} = ${shown} is not allowed`,
+    hint: `it takes ${allowed}`,
+  };
+}
+
+function notBuilt(option: Option, value: GivenValue, feature: string): ConfigMistake {
+  const text = `${value.writtenAs} = ${shownValue(option, value.text)} needs ${feature}, which is not built yet`;
+  return {
+    kind: 'check',
+    key: value.key,
+    where: value.where,
+    text,
+    hint: 'remove the line or choose another value',
+  };
+}
