@@ -6,7 +6,6 @@ import { writeSync } from 'node:fs';
 import { silentLogger } from '../../src/shared/logger.ts';
 import { MemoryBudget } from '../../src/shared/memory-budget.ts';
 import { FileTunnel } from '../../src/tunnel/file/file-tunnel.ts';
-import { copyEntry } from '../support/file-tunnel-under-test.ts';
 import { makeHeader } from '../support/oplog-entry.ts';
 
 const LANES = 3;
@@ -16,7 +15,8 @@ const tunnel = new FileTunnel({
   path,
   lanes: LANES,
   message: 'raw',
-  newEncoder: () => copyEntry,
+  jsonFormat: '',
+  compressor: 'none',
   maxFileBytes: 200_000,
   budget: new MemoryBudget(4 * 1024 * 1024),
   logger: silentLogger,

@@ -2,18 +2,12 @@ import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger } from '../../src/shared/logger.ts';
-import type { EncodesEntry } from '../../src/tunnel/file/file-format.ts';
 import { FileTunnel } from '../../src/tunnel/file/file-tunnel.ts';
 import type { OpenOutputFile, OutputFile } from '../../src/tunnel/file/numbered-file.ts';
 import { splitDocuments } from './oplog-entry.ts';
 import { readFileParts } from './read-file-parts.ts';
 import { readRawFile } from './read-raw-file.ts';
 import type { MakeTunnel } from './tunnel-conformance.ts';
-
-/** Hands an entry's bytes on as they are. */
-export const copyEntry: EncodesEntry = {
-  encode: (header, out) => out.append(header.bytes, header.start, header.end),
-};
 
 /** Opens real files whose syncs and writes a test can hold up or break. */
 export class SteeredDisk {
@@ -59,7 +53,8 @@ export function makeFileTunnel(message: 'raw' | 'bson'): MakeTunnel {
       path,
       lanes,
       message,
-      newEncoder: () => copyEntry,
+      jsonFormat: '',
+      compressor: 'none',
       maxFileBytes: 256 * 1024,
       budget,
       logger: silentLogger,

@@ -1,10 +1,6 @@
+import type { EntryEncoder } from '../../message/entry-encoder.ts';
 import type { EntryHeader } from '../../oplog/entry-header.ts';
 import type { ByteWriter } from '../../shared/byte-writer.ts';
-
-/** Turns one entry into the bytes of one message. */
-export interface EncodesEntry {
-  encode(header: EntryHeader, out: ByteWriter): void;
-}
 
 /**
  * How the entries of one lane lie in a file: as blocks, each written whole or not at all. One instance per lane;
@@ -21,10 +17,10 @@ export interface FileFormat {
 /** Messages one after the other: JSON text with a line feed after each, or BSON documents with nothing between. */
 export class SequenceFormat implements FileFormat {
   readonly fileHeader = Buffer.alloc(0);
-  readonly #encoder: EncodesEntry;
+  readonly #encoder: EntryEncoder;
   readonly #separator: Buffer;
 
-  constructor(encoder: EncodesEntry, separator: '' | '\n') {
+  constructor(encoder: EntryEncoder, separator: '' | '\n') {
     this.#encoder = encoder;
     this.#separator = Buffer.from(separator);
   }

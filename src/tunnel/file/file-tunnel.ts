@@ -1,12 +1,14 @@
+import type { Compressor } from '../../message/compressor.ts';
+import { createEntryEncoder, type JsonFormat } from '../../message/create-entry-encoder.ts';
 import { ByteWriter } from '../../shared/byte-writer.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { MemoryBudget } from '../../shared/memory-budget.ts';
 import type { LaneWriter, Tunnel } from '../tunnel.ts';
 import { FileAppender } from './file-appender.ts';
-import { SequenceFormat, type EncodesEntry, type FileFormat } from './file-format.ts';
+import { SequenceFormat, type FileFormat } from './file-format.ts';
 import { FileLane, type FileLaneHost } from './file-lane.ts';
 import { NumberedFile, type OpenOutputFile } from './numbered-file.ts';
-import { RawFileFormat, type LogCompressor } from './raw-file-format.ts';
+import { RawFileFormat } from './raw-file-format.ts';
 
 export interface FileTunnelOptions {
   /** `tunnel.address`. */
@@ -14,10 +16,10 @@ export interface FileTunnelOptions {
   readonly lanes: number;
   /** `tunnel.message`. */
   readonly message: 'raw' | 'bson' | 'json';
-  /** Makes the encoder of one lane. */
-  readonly newEncoder: () => EncodesEntry;
-  /** Packs each log of raw messages; left out: they are not packed. */
-  readonly compressor?: LogCompressor | undefined;
+  /** `tunnel.json.format`, for json. */
+  readonly jsonFormat: JsonFormat;
+  /** `incr_sync.worker.oplog_compressor`, for raw. */
+  readonly compressor: Compressor;
   /** `tunnel.file.max_size` in bytes; 0: one file for ever. */
   readonly maxFileBytes: number;
   readonly budget: MemoryBudget;
@@ -159,9 +161,7 @@ export class FileTunnel implements Tunnel {
 }
 
 function formatOf(options: FileTunnelOptions, lane: number): FileFormat {
-  const encoder = options.newEncoder();
-  if (options.message === 'raw') {
-    return new RawFileFormat({ encoder, lane, compressor: options.compressor });
-  }
-  return new SequenceFormat(encoder, options.message === 'json' ? '\n' : '');
+  const { message, jsonFormat, compressor } = options;
+  if (message === 'raw') return new RawFileFormat({ lane, compressor });
+  return new SequenceFormat(createEntryEncoder({ message, jsonFormat }), message === 'json' ? '\n' : '');
 }

@@ -1,73 +1,56 @@
-import { crc32 } from 'node:zlib';
+import type { Compressor } from '../../message/compressor.ts';
+import { RAW_HEADER_BYTES, RawTag } from '../../message/raw-message.ts';
+import { RawMessageWriter } from '../../message/raw-message-writer.ts';
 import type { EntryHeader } from '../../oplog/entry-header.ts';
 import type { ByteWriter } from '../../shared/byte-writer.ts';
-import type { EncodesEntry, FileFormat } from './file-format.ts';
-
-/** Packs one log by itself, as MongoShake does; `id` tells the reader how. */
-export interface LogCompressor {
-  readonly id: number;
-  compress(log: Buffer): Uint8Array;
-}
+import type { FileFormat } from './file-format.ts';
 
 const FILE_MAGIC = Buffer.from('eeeeeeeeee201314', 'hex');
 const PROTOCOL = 1;
 const FILE_HEADER_BYTES = 32;
 
-/** The bits "persistent" and "storage backend" of MongoShake's tags. */
-const TAG = 0x11000;
+const TAG = RawTag.persistent | RawTag.storageBackend;
 const BLOCK_MAGIC = 0xeeeeeeee;
 const BLOCK_HEADER_BYTES = 24;
+/** Checksum, tag, shard and compressor: the same in a raw message and in a block. */
+const SHARED_HEADER_BYTES = 16;
 
 /**
  * MongoShake's file of raw messages, all numbers big-endian. The file begins with 32 bytes: the magic number, the
- * protocol, a checksum that nobody sets, zeros. Each block is 24 bytes of header (checksum, tag, shard,
- * compressor, magic number, length of the body in bytes) and a body of logs, each a length and its bytes. The
- * checksum is the exclusive or of the CRC-32 of every log as it lies in the file.
+ * protocol, a checksum that nobody sets, zeros. Each block is a raw message whose header ends otherwise: where a
+ * message says how many logs it has, a block has a magic number and the length of its body in bytes.
  */
 export class RawFileFormat implements FileFormat {
   readonly fileHeader = makeFileHeader();
-  readonly #encoder: EncodesEntry;
+  readonly #writer: RawMessageWriter;
   readonly #lane: number;
-  readonly #compressor: LogCompressor | undefined;
   #blockAt = 0;
-  #checksum = 0;
 
-  constructor(options: { encoder: EncodesEntry; lane: number; compressor?: LogCompressor | undefined }) {
-    this.#encoder = options.encoder;
+  constructor(options: { lane: number; compressor: Compressor }) {
+    this.#writer = new RawMessageWriter(options);
     this.#lane = options.lane;
-    this.#compressor = options.compressor;
   }
 
   begin(out: ByteWriter): void {
-    out.ensure(BLOCK_HEADER_BYTES);
+    const spare = BLOCK_HEADER_BYTES - RAW_HEADER_BYTES;
     this.#blockAt = out.length;
-    this.#checksum = 0;
-    out.length += BLOCK_HEADER_BYTES;
+    out.ensure(spare);
+    out.length += spare;
+    this.#writer.begin(out, { tag: TAG, shard: this.#lane });
   }
 
-  append(header: EntryHeader, out: ByteWriter): void {
-    out.ensure(4);
-    const lengthAt = out.length;
-    const logAt = lengthAt + 4;
-    out.length = logAt;
-    this.#encoder.encode(header, out);
-    if (this.#compressor !== undefined) {
-      const packed = this.#compressor.compress(out.bytes.subarray(logAt, out.length));
-      out.length = logAt;
-      out.append(packed);
-    }
-    out.bytes.writeUInt32BE(out.length - logAt, lengthAt);
-    this.#checksum ^= crc32(out.bytes.subarray(logAt, out.length));
+  append(header: EntryHeader): void {
+    this.#writer.append(header.bytes, header.start, header.end);
   }
 
   end(out: ByteWriter): void {
+    this.#writer.finish();
     const { bytes } = out;
-    let at = bytes.writeUInt32BE(this.#checksum >>> 0, this.#blockAt);
-    at = bytes.writeUInt32BE(TAG, at);
-    at = bytes.writeUInt32BE(this.#lane, at);
-    at = bytes.writeUInt32BE(this.#compressor?.id ?? 0, at);
-    at = bytes.writeUInt32BE(BLOCK_MAGIC, at);
-    bytes.writeUInt32BE(out.length - at - 4, at);
+    const bodyAt = this.#blockAt + BLOCK_HEADER_BYTES;
+    const messageAt = bodyAt - RAW_HEADER_BYTES;
+    bytes.copyWithin(this.#blockAt, messageAt, messageAt + SHARED_HEADER_BYTES);
+    bytes.writeUInt32BE(BLOCK_MAGIC, this.#blockAt + SHARED_HEADER_BYTES);
+    bytes.writeUInt32BE(out.length - bodyAt, bodyAt - 4);
   }
 }
 
