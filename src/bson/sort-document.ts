@@ -51,5 +51,5 @@ function sorted(bytes: Buffer, place: { at: number; end: number; depth: number; 
 
 function lastOfEach(fields: Field[]): Field[] {
   const byName = fields.toSorted((a, b) => a.name.compare(b.name));
-  return byName.filter((field, i) => byName[i + 1]?.name.equals(field.name) !== true);
+  return byName.filter((field, i) => !(byName[i + 1]?.name.equals(field.name) ?? false));
 }

@@ -108,7 +108,8 @@ function putTimeOfDay(target: Buffer, at: number, msOfDay: number, trim: boolean
   const tens = (ms / 10) | 0;
   to = putTwoDigits(target, to, tens);
   target[to++] = ZERO + (ms - tens * 10);
-  while (trim && target[to - 1] === ZERO) to--;
+  if (!trim) return to;
+  while (target[to - 1] === ZERO) to--;
   return to;
 }
 

@@ -1,6 +1,7 @@
 import { canonicalJson, relaxedJson } from '../bson/extended-json.ts';
 import { KeyValueJson } from '../bson/key-value-json.ts';
 import { PlainJson } from '../bson/plain-json.ts';
+import { AssertionError } from '../shared/errors.ts';
 import { BsonEntryEncoder } from './bson-entry-encoder.ts';
 import type { EntryEncoder } from './entry-encoder.ts';
 import { JsonEntryEncoder } from './json-entry-encoder.ts';
@@ -25,11 +26,14 @@ export function createEntryEncoder(options: EntryEncoderOptions): EntryEncoder {
       return new JsonEntryEncoder(relaxedJson);
     case 'plain':
       return new JsonEntryEncoder(new PlainJson());
-    case '': {
-      const { timeZone } = options;
-      return new JsonEntryEncoder(new KeyValueJson({ timeZone }), {
-        mapsAs: new KeyValueJson({ timeZone, documentsAreMaps: true }),
-      });
-    }
+    case '':
+      return defaultTextEncoder(options.timeZone);
+    default:
+      throw new AssertionError(`no encoder for JSON format ${String(options.jsonFormat)}`);
   }
+}
+
+function defaultTextEncoder(timeZone: string | undefined): EntryEncoder {
+  const mapsAs = new KeyValueJson({ timeZone, documentsAreMaps: true });
+  return new JsonEntryEncoder(new KeyValueJson({ timeZone }), { mapsAs });
 }

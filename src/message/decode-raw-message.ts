@@ -100,14 +100,9 @@ function decompressAll(
 
 function decompress(log: Buffer, compressor: 'gzip' | 'zlib' | 'deflate', maxOutputLength: number): Buffer {
   try {
-    switch (compressor) {
-      case 'gzip':
-        return gunzipSync(log, { maxOutputLength });
-      case 'zlib':
-        return inflateSync(log, { maxOutputLength });
-      case 'deflate':
-        return inflateRawSync(log, { maxOutputLength });
-    }
+    if (compressor === 'gzip') return gunzipSync(log, { maxOutputLength });
+    const inflate = compressor === 'zlib' ? inflateSync : inflateRawSync;
+    return inflate(log, { maxOutputLength });
   } catch (cause) {
     throw new RawMessageError(`a log is not ${compressor} data of at most ${maxOutputLength} bytes`, {
       replyCode: ReplyCode.decompressInvalid,

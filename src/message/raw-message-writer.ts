@@ -87,12 +87,6 @@ export class RawMessageWriter {
 }
 
 function compress(compressor: 'gzip' | 'zlib' | 'deflate', log: Buffer): Buffer {
-  switch (compressor) {
-    case 'gzip':
-      return gzipSync(log, LEVEL);
-    case 'zlib':
-      return deflateSync(log, LEVEL);
-    case 'deflate':
-      return deflateRawSync(log, LEVEL);
-  }
+  if (compressor === 'gzip') return gzipSync(log, LEVEL);
+  return compressor === 'zlib' ? deflateSync(log, LEVEL) : deflateRawSync(log, LEVEL);
 }
