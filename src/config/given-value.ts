@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { maskSecrets, maskUrl } from '../shared/mask-url.ts';
+import { maskSecrets } from '../shared/mask-url.ts';
 import { parseConfText, readConfFile, type ConfFile } from './conf-file.ts';
 import type { ConfigMistake } from './config-error.ts';
 import { nearestKey } from './nearest-key.ts';
@@ -198,8 +198,6 @@ export function shownValue(option: Option, text: string): string {
   switch (option.secret) {
     case 'all':
       return '***';
-    case 'url':
-      return maskUrl(text);
     case 'sasl':
       return `${text.slice(0, Math.max(text.indexOf('@'), 0))}@***`;
     default:

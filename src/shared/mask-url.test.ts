@@ -42,6 +42,14 @@ describe('maskSecrets', () => {
     expect(maskSecrets('{"password":"hunter2","user":"bob"}')).toBe('{"password":"***","user":"bob"}');
   });
 
+  test('hides the secrets among the options of a URL', () => {
+    const url =
+      'mongodb://a:x@h/?authMechanismProperties=AWS_SESSION_TOKEN:t&tlsCertificateKeyFilePassword=p&w=1';
+    expect(maskSecrets(url)).toBe(
+      'mongodb://a:***@h/?authMechanismProperties=***&tlsCertificateKeyFilePassword=***&w=1',
+    );
+  });
+
   test('hides the secrets it is told', () => {
     expect(maskSecrets('login of bob with t0p failed', ['t0p', ''])).toBe('login of bob with *** failed');
   });

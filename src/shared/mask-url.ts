@@ -21,7 +21,8 @@ export function maskUrl(text: string): string {
 // user@password after the key of Kafka's login, as it stands in a configuration line.
 const saslPattern = /(sasl\.auth["']?\s*[=:]\s*["']?[^\s@"']*@)[^\s"']+/gi;
 // password = x, "password":"x", passwd: x, and the like.
-const passwordPattern = /((?:password|passwd|pwd|secret)["']?\s*[=:]\s*["']?)[^\s"',;}&]+/gi;
+const passwordPattern =
+  /((?:password|passwd|pwd|secret|authMechanismProperties)["']?\s*[=:]\s*["']?)[^\s"',;}&]+/gi;
 
 /**
  * Hides whatever looks like a secret in a text: passwords in URLs, Kafka logins, `password = ...`, and each
