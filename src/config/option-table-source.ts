@@ -134,6 +134,7 @@ export const sourceOptions = {
     section: 'source',
     type: 'int',
     default: 0,
+    min: 0,
     unit: 'seconds',
     meansDefault: 'zero and below',
     goName: 'IncrSyncTargetDelay',
