@@ -1,6 +1,6 @@
 import { MongoServerSelectionError } from 'mongodb';
 import { OplogueError, type Retry } from '../shared/errors.ts';
-import { maskMongoUrl } from './mongo-url.ts';
+import { maskUrl } from '../shared/mask-url.ts';
 import { isAuthenticationFailed, isPassingMongoError, isUnauthorized } from './server-error.ts';
 
 /** A MongoDB deployment cannot be reached or does not let us in. */
@@ -32,7 +32,7 @@ export function connectionError(error: unknown, options: { url: string; purpose:
   const { code, what, hint, retry } = diagnose(error);
   return new MongoConnectionError({
     code,
-    message: `Cannot connect to the ${options.purpose} MongoDB ${maskMongoUrl(options.url)}: ${what}`,
+    message: `Cannot connect to the ${options.purpose} MongoDB ${maskUrl(options.url)}: ${what}`,
     hint,
     retry,
     cause: maskedCause(error),
@@ -42,7 +42,7 @@ export function connectionError(error: unknown, options: { url: string; purpose:
 /** The error of a command that a server refused. `what` says what we wanted, as "read the oplog". */
 export function commandError(error: unknown, options: { url: string; what: string }): OplogueError {
   if (error instanceof OplogueError) return error;
-  const where = `Cannot ${options.what} at ${maskMongoUrl(options.url)}`;
+  const where = `Cannot ${options.what} at ${maskUrl(options.url)}`;
   if (isUnauthorized(error)) {
     return new MongoCommandError({
       code: 'MONGO_UNAUTHORIZED',
@@ -143,15 +143,11 @@ function codesOf(error: unknown): string[] {
 }
 
 function messageOf(error: unknown): string {
-  return maskUrlsIn(error instanceof Error ? error.message : String(error));
+  return maskUrl(error instanceof Error ? error.message : String(error));
 }
 
 /** A driver's message may quote the URL that it was given. */
-function maskUrlsIn(text: string): string {
-  return text.replaceAll(/mongodb(\+srv)?:\/\/\S+/g, (url) => maskMongoUrl(url));
-}
-
 function maskedCause(error: unknown): unknown {
-  if (error instanceof Error) error.message = maskUrlsIn(error.message);
+  if (error instanceof Error) error.message = maskUrl(error.message);
   return error;
 }

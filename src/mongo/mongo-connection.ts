@@ -6,8 +6,9 @@ import {
   type TopologyDescription,
 } from 'mongodb';
 import { must } from '../shared/assert.ts';
+import { maskUrl } from '../shared/mask-url.ts';
 import { modeAllows, readPreferenceOf, type ConnectMode } from './connect-mode.ts';
-import { directMongoUrl, isSrvUrl, maskMongoUrl } from './mongo-url.ts';
+import { directMongoUrl, isSrvUrl } from './mongo-url.ts';
 import { PinnedMember } from './pinned-member.ts';
 import { serverErrorCode, ServerErrorCode } from './server-error.ts';
 import type { Topology } from './topology.ts';
@@ -36,7 +37,7 @@ export class MongoConnection implements AsyncDisposable {
     this.client = options.client;
     this.connectMode = options.connectMode;
     this.purpose = options.purpose;
-    this.maskedUrl = maskMongoUrl(options.url);
+    this.maskedUrl = maskUrl(options.url);
     this.#url = options.url;
     this.#clientOptions = options.clientOptions;
     this.client.on('topologyDescriptionChanged', (event) => {

@@ -8,8 +8,10 @@ export interface MongoTlsOptions {
   readonly caFile?: string | undefined;
   /** PEM file with our own certificate and key, for servers that ask for one. */
   readonly certificateKeyFile?: string | undefined;
-  /** Believe any server. Only for tests against throw-away servers. */
-  readonly insecure?: boolean | undefined;
+  /** Password of that key. */
+  readonly keyPassword?: string | undefined;
+  /** Neither verify certificates nor host names: anyone on the way can read along. */
+  readonly allowInvalidCertificates?: boolean | undefined;
 }
 
 /** The certificate file cannot be used. */
@@ -28,11 +30,9 @@ export function mongoTlsOptions(tls: MongoTlsOptions | undefined): MongoClientOp
     assertPemFile(tls.certificateKeyFile);
     options.tls = true;
     options.tlsCertificateKeyFile = tls.certificateKeyFile;
+    if (tls.keyPassword) options.tlsCertificateKeyFilePassword = tls.keyPassword;
   }
-  if (tls.insecure === true) {
-    options.tls = true;
-    options.tlsInsecure = true;
-  }
+  if (tls.allowInvalidCertificates === true) options.tlsInsecure = true;
   return options;
 }
 

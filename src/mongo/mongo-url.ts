@@ -1,25 +1,3 @@
-const MASK = '***';
-
-/**
- * The URL with its password replaced, for logs and errors. A password that holds an unescaped `@` or `/` is
- * still masked whole: everything between the user's colon and the last `@` before the options goes.
- */
-export function maskMongoUrl(url: string): string {
-  const start = url.indexOf('://');
-  if (start < 0) return url.includes('@') ? MASK : url;
-  const from = start + 3;
-  const at = url.lastIndexOf('@');
-  if (at < from) return maskOptions(url);
-  const colon = url.indexOf(':', from);
-  const user = colon >= 0 && colon < at ? `${url.slice(from, colon)}:${MASK}` : url.slice(from, at);
-  return `${url.slice(0, from)}${user}${maskOptions(url.slice(at))}`;
-}
-
-/** Options may hold secrets too (an AWS session token, the password of a TLS key). */
-function maskOptions(text: string): string {
-  return text.replaceAll(/(authMechanismProperties|tlsCertificateKeyFilePassword)=[^&]*/gi, `$1=${MASK}`);
-}
-
 /**
  * A MongoShake user's URL in the words of this driver: `connect=direct` (Go's spelling) becomes
  * `directConnection=true`, other values of `connect` are the default and go.

@@ -1,6 +1,6 @@
 import type { Document } from 'mongodb';
 import { OplogueError } from '../shared/errors.ts';
-import { maskMongoUrl } from './mongo-url.ts';
+import { maskUrl } from '../shared/mask-url.ts';
 
 /** What we are connected to, as `hello` and `buildInfo` tell. */
 export interface Topology {
@@ -27,7 +27,7 @@ export class TopologyError extends OplogueError {}
 
 /** @throws TopologyError with the cure when there is no oplog to read at `url`. */
 export function assertHasOplog(topology: Topology, url: string): void {
-  const where = maskMongoUrl(url);
+  const where = maskUrl(url);
   switch (topology.kind) {
     case 'replicaSet':
       return;

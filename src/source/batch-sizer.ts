@@ -12,19 +12,18 @@ const FIRST_GUESS_ENTRY_BYTES = 1024;
 /** How many entries to ask for, so that a reply has about the same size whatever the entries' size is. */
 export class BatchSizer {
   readonly targetBytes: number;
-  readonly #fixed: number | undefined;
+  readonly #batchSizeMax: number;
   #entryBytes = FIRST_GUESS_ENTRY_BYTES;
 
-  /** @param options.fixed always ask for so many entries */
-  constructor(options: { limitBytes: number; fixed?: number | undefined }) {
+  /** @param options.batchSizeMax never ask for more entries */
+  constructor(options: { limitBytes: number; batchSizeMax?: number | undefined }) {
     const share = Math.floor(options.limitBytes / REPLIES_IN_LIMIT);
     this.targetBytes = Math.min(TARGET_BYTES_MAX, Math.max(TARGET_BYTES_MIN, share));
-    this.#fixed = options.fixed;
+    this.#batchSizeMax = Math.min(BATCH_SIZE_MAX, options.batchSizeMax ?? BATCH_SIZE_MAX);
   }
 
   get batchSize(): number {
-    if (this.#fixed !== undefined) return this.#fixed;
-    return Math.min(BATCH_SIZE_MAX, Math.max(1, Math.floor(this.targetBytes / this.#entryBytes)));
+    return Math.min(this.#batchSizeMax, Math.max(1, Math.floor(this.targetBytes / this.#entryBytes)));
   }
 
   /** What the next reply may weigh. */
@@ -32,9 +31,17 @@ export class BatchSizer {
     return Math.min(REPLY_BYTES_MAX, Math.max(this.targetBytes, this.batchSize * this.#entryBytes));
   }
 
-  /** Learns from a reply: a heavy one at once, a light one little. */
+  /**
+   * Learns from a reply: a heavy one at once, a light one little. One that was light although it was full is
+   * followed step by step, or small entries after large ones would be fetched a few at a time for ever.
+   */
   note(bytes: number, count: number): void {
+    const average = bytes / count;
+    if (count >= this.batchSize && average < this.#entryBytes) {
+      this.#entryBytes = Math.max(average, this.#entryBytes / 2);
+      return;
+    }
     const weight = Math.min(1, bytes / this.targetBytes);
-    this.#entryBytes += (bytes / count - this.#entryBytes) * weight;
+    this.#entryBytes += (average - this.#entryBytes) * weight;
   }
 }

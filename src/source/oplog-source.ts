@@ -28,8 +28,8 @@ export interface OplogSourceOptions {
   readonly budget: MemoryBudget;
   readonly logger: Logger;
   readonly stats?: Pick<ReplicationStats, 'sourceReconnects'>;
-  /** Entries to ask for at once; by default as many as fit a good size of reply. */
-  readonly batchSize?: number;
+  /** Never ask for more entries at once; how many it is follows from their size. */
+  readonly batchSizeMax?: number;
   /** How long the server holds an idle request: one command per so much time is what idling costs. Default 1 s. */
   readonly awaitMs?: number;
   /** A member that is silent for so long in a request is given up. Default 30 s. */
@@ -81,9 +81,9 @@ export class OplogSource implements ChangeSource {
   }
 
   async *read(after: Position, signal: AbortSignal): AsyncGenerator<RawBatch, void, undefined> {
-    const { budget, readConcern, batchSize, awaitMs = DEFAULT_AWAIT_MS } = this.#options;
+    const { budget, readConcern, batchSizeMax, awaitMs = DEFAULT_AWAIT_MS } = this.#options;
     const backoff = new Backoff({ minMs: RETRY_MIN_MS, maxMs: RETRY_MAX_MS });
-    const sizer = new BatchSizer({ limitBytes: budget.limitBytes, fixed: batchSize });
+    const sizer = new BatchSizer({ limitBytes: budget.limitBytes, batchSizeMax });
     const logger = new StateLog(this.#logger);
     let position = after;
     while (!signal.aborted) {

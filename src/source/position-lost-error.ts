@@ -10,7 +10,7 @@ export class PositionLostError extends OplogueError {
   readonly from: Position;
   readonly to: Position;
 
-  constructor(options: { source: string; from: Position; to: Position; cause?: unknown }) {
+  constructor(options: { source: string; from: Position; to: Position; hint?: string }) {
     const missing = Math.max(0, secondsOf(options.to) - secondsOf(options.from));
     super({
       code: 'POSITION_LOST',
@@ -18,9 +18,9 @@ export class PositionLostError extends OplogueError {
         `The oplog of replica set ${options.source} has rolled past our position: the changes after ` +
         `${formatPosition(options.from)} and before ${formatPosition(options.to)} are gone, ${describeSeconds(missing)} of them`,
       hint:
+        options.hint ??
         'copy the data anew, then remove the checkpoint and set checkpoint.start_position to the time of the copy; ' +
-        'enlarge the oplog (replSetResizeOplog, minRetentionHours) so that it outlasts the next pause',
-      cause: options.cause,
+          'enlarge the oplog (replSetResizeOplog, minRetentionHours) so that it outlasts the next pause',
     });
     this.from = options.from;
     this.to = options.to;
