@@ -32,7 +32,8 @@ const latest = -1n;
 const earliest = -2n;
 const controlBatch = 0b10_0000;
 const transactionalBatch = 0b1_0000;
-const fetchBytes = 32 * 1024 * 1024;
+/** Small answers: the client joins the pieces of an answer anew with each piece, so large ones cost four times as much. */
+const fetchBytes = 2 * 1024 * 1024;
 const abortMarker = 0;
 
 /** All records of a topic up to its end at the time of the call, partition by partition. Uses no consumer group. */
