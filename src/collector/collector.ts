@@ -7,14 +7,14 @@ import { Sentinel } from '../config/sentinel.ts';
 import { LatencyHistogram } from '../metrics/latency-histogram.ts';
 import { MetricsRegistry } from '../metrics/metrics-registry.ts';
 import { ReplicationStats } from '../metrics/replication-stats.ts';
-import { hasUniqueIndex } from '../mongo/unique-index.ts';
+import { hasUniqueIndex } from '../mongo/has-unique-index.ts';
 import { Monitor } from '../monitor/monitor.ts';
 import { metricLine } from '../monitor/metric-line.ts';
 import { NamespaceFilter } from '../namespace/namespace-filter.ts';
 import { NamespaceTable } from '../namespace/namespace-table.ts';
 import { GidFilter } from '../oplog/gid-filter.ts';
 import { LaneRouter } from '../oplog/lane-router.ts';
-import type { Position } from '../oplog/position.ts';
+import { positionOf, type Position } from '../oplog/position.ts';
 import { Governor } from '../pipeline/governor.ts';
 import { Lane } from '../pipeline/lane.ts';
 import { OpenTransactions } from '../pipeline/open-transactions.ts';
@@ -22,11 +22,10 @@ import { Pipeline } from '../pipeline/pipeline.ts';
 import type { Logger } from '../shared/logger.ts';
 import { MemoryBudget } from '../shared/memory-budget.ts';
 import { OplogSource } from '../source/oplog-source.ts';
-import { startPosition } from '../source/start-position.ts';
+import { decideStart } from '../source/start-position.ts';
 import type { Tunnel } from '../tunnel/tunnel.ts';
 import { createCheckpointStore } from './create-checkpoint-store.ts';
 import { createTunnel } from './create-tunnel.ts';
-import { mongoTlsOf } from './mongo-tls-of.ts';
 import { Replication } from './replication.ts';
 
 /** MongoShake prints its metric line as often. */
@@ -76,7 +75,6 @@ export class Collector {
     const start = await this.#startPosition(source, store, stop);
     await using tunnel = createTunnel(this.#config, {
       budget: this.#budget,
-      stats: this.#stats,
       logger: this.#logger,
     });
     await tunnel.open(stop);
@@ -117,7 +115,7 @@ export class Collector {
     return new OplogSource({
       url: source.url,
       connectMode: source.connectMode,
-      tls: mongoTlsOf(source.tls),
+      tls: source.tls,
       readConcern: source.readConcern,
       budget: this.#budget,
       logger: this.#logger,
@@ -126,13 +124,15 @@ export class Collector {
   }
 
   async #startPosition(source: OplogSource, store: CheckpointStore, stop: AbortSignal): Promise<Position> {
-    return startPosition({
+    const checkpoint = await store.load(source.name);
+    const decision = decideStart({
       source: source.name,
-      checkpoint: await store.load(source.name),
-      startSeconds: this.#config.checkpoint.startPositionSeconds,
+      checkpoint: checkpoint?.position,
+      startPosition: positionOf(this.#config.checkpoint.startPositionSeconds, 0),
       window: await source.window(stop),
-      logger: this.#logger,
     });
+    this.#logger.info(decision.text);
+    return decision.after;
   }
 
   async #createReplication(parts: {
@@ -180,16 +180,15 @@ export class Collector {
       start,
     );
     const checkpoints = new CheckpointWriter({
-      name: source.name,
       store,
       acks,
-      start,
+      fetchMethod: 'oplog',
       intervalMs: config.checkpoint.intervalMs,
       maxAgeMs: config.checkpoint.maxAgeMs,
       stats,
       logger,
     });
-    return new Replication({ source, tunnel, pipeline, acks, checkpoints, governor, stats, logger });
+    return new Replication({ source, tunnel, pipeline, checkpoints, governor, stats, logger });
   }
 
   /** `incr_sync.shard_key`, with `auto` resolved as MongoShake does: by collection as soon as there is a unique index. */

@@ -3,7 +3,6 @@ import type { CheckpointStore } from '../checkpoint/checkpoint-store.ts';
 import { DatabaseCheckpointStore } from '../checkpoint/database-checkpoint-store.ts';
 import type { CheckpointConfig } from '../config/config.ts';
 import { connectMongo } from '../mongo/connect-mongo.ts';
-import { mongoTlsOf } from './mongo-tls-of.ts';
 
 /** The store that `checkpoint.storage` asks for; connected. @throws MongoConnectionError */
 export async function createCheckpointStore(config: CheckpointConfig): Promise<CheckpointStore> {
@@ -11,7 +10,7 @@ export async function createCheckpointStore(config: CheckpointConfig): Promise<C
   const connection = await connectMongo({
     url: config.url,
     connectMode: 'primary',
-    tls: mongoTlsOf(config.tls),
+    tls: config.tls,
     purpose: 'checkpoint',
   });
   return new DatabaseCheckpointStore({ connection, database: config.db, collection: config.collection });

@@ -1,4 +1,3 @@
-import type { AckWindow } from '../checkpoint/ack-window.ts';
 import type { CheckpointWriter } from '../checkpoint/checkpoint-writer.ts';
 import type { ReplicationState, ReplicationStats } from '../metrics/replication-stats.ts';
 import { formatPosition, type Position } from '../oplog/position.ts';
@@ -22,7 +21,6 @@ export interface ReplicationParts {
   readonly source: ChangeSource;
   readonly tunnel: Tunnel;
   readonly pipeline: Pipeline;
-  readonly acks: AckWindow;
   readonly checkpoints: CheckpointWriter;
   readonly governor: Governor;
   readonly stats: ReplicationStats;
@@ -108,6 +106,7 @@ export class Replication {
   async #watch(reading: AbortSignal): Promise<void> {
     const { source, stats, logger } = this.#parts;
     let warned = false;
+    let oldestAtFirst: Position | undefined;
     for (let nextWindowAtMs = 0; !reading.aborted; await sleep(WATCH_INTERVAL_MS, reading)) {
       this.#noteFlow();
       if (Date.now() < nextWindowAtMs) continue;
@@ -119,7 +118,9 @@ export class Replication {
         logger.debug(`The oplog window cannot be read: ${describeError(error)}`);
         continue;
       }
-      const isLow = stats.oplogWindowLeftRatio < WINDOW_LEFT_WARNING;
+      oldestAtFirst ??= stats.oplogOldest;
+      // As long as the oplog's first entry stays, nothing is being dropped and no position is in danger.
+      const isLow = stats.oplogOldest > oldestAtFirst && stats.oplogWindowLeftRatio < WINDOW_LEFT_WARNING;
       if (isLow && !warned) this.#warnWindow();
       warned = isLow;
     }

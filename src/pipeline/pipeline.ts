@@ -112,7 +112,7 @@ export class Pipeline {
     for (const lane of this.#lanes) if (lane.hasUnflushed) outstanding++;
     if (given > 0) stats.lastGiven = last;
     const ticket = acks.add({
-      lastPosition: last,
+      last,
       checkpointable: transactions.checkpointable(last),
       outstanding,
     });
