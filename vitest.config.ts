@@ -12,13 +12,13 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['src/**/*.test.ts', 'test/house/**/*.test.ts', 'demo/**/*.test.ts'],
+          include: ['src/**/*.test.ts', 'test/house/**/*.test.ts', '{demo,testbed,bench}/**/*.test.ts'],
         },
       },
       {
         test: {
           name: 'servers',
-          include: ['test/{integration,fault,compat}/**/*.test.ts', 'testbed/**/*.test.ts'],
+          include: ['test/{integration,fault,compat}/**/*.test.ts'],
           globalSetup: 'test/support/setup-servers.ts',
           testTimeout: minuteMs,
           hookTimeout: 2 * minuteMs,

@@ -72,7 +72,7 @@ async function copyJars(release: KafkaRelease, staging: string, progress: Progre
         `-DoutputDirectory=${staging}`,
       ],
       cwd: project,
-      missingHint: `install Maven (mvn) and Java 17; ${ownKafkaHint}`,
+      hint: `install Maven (mvn) and Java 17; ${ownKafkaHint}`,
       onLine: (line) => {
         const downloaded = /Downloaded from .*\/([^/]+\.jar)/.exec(line)?.[1];
         if (line.includes('Copying ')) copied += 1;

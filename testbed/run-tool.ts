@@ -7,8 +7,8 @@ export interface RunToolOptions {
   readonly args: readonly string[];
   readonly cwd?: string;
   readonly env?: NodeJS.ProcessEnv;
-  /** What to install when the command is not there. */
-  readonly missingHint?: string;
+  /** What to do when the command is not there or fails. */
+  readonly hint?: string;
   /** Called with each line that the tool prints. */
   readonly onLine?: (line: string) => void;
 }
@@ -34,13 +34,14 @@ export async function runTool(options: RunToolOptions): Promise<string> {
   const code = await new Promise<number | null>((resolve, reject) => {
     child.once('close', resolve);
     child.once('error', (cause) =>
-      reject(new TestbedError(`Cannot run ${options.command}`, options.missingHint, cause)),
+      reject(new TestbedError(`Cannot run ${options.command}`, options.hint, cause)),
     );
   });
   if (code !== 0) {
     const tail = lines.slice(-12).join('\n');
     throw new TestbedError(
       `${options.command} ${options.args.slice(0, 3).join(' ')} ended with ${code}:\n${tail}`,
+      options.hint,
     );
   }
   return lines.join('\n');

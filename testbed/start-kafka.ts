@@ -68,7 +68,7 @@ export async function startKafka(options: StartKafkaOptions = {}): Promise<TestK
   await runTool({
     command: 'java',
     args: ['-Xmx128m', '-XX:TieredStopAtLevel=1', ...java, ...format],
-    missingHint: javaHint,
+    hint: javaHint,
   });
   const process_ = new GuardedProcess({
     command: 'java',

@@ -1,11 +1,11 @@
 import { Producer, type MessageToProduce } from '@platformatic/kafka';
 import { MongoClient } from 'mongodb';
 import { afterAll, describe, expect, inject, test } from 'vitest';
-import { sleep } from '../src/shared/sleep.ts';
-import { readTopic, visitTopic } from './read-topic.ts';
-import { startMongo } from './start-mongo.ts';
-import { startTcpProxy } from './start-tcp-proxy.ts';
-import { connectKafka, startKafka } from './start-kafka.ts';
+import { sleep } from '../../src/shared/sleep.ts';
+import { readTopic, visitTopic } from '../../testbed/read-topic.ts';
+import { startMongo } from '../../testbed/start-mongo.ts';
+import { startTcpProxy } from '../../testbed/start-tcp-proxy.ts';
+import { connectKafka, startKafka } from '../../testbed/start-kafka.ts';
 
 async function produce(brokers: string, messages: MessageToProduce[], transaction?: 'commit' | 'abort') {
   const producer = new Producer({
