@@ -1,5 +1,5 @@
 import type { ByteWriter } from '../shared/byte-writer.ts';
-import { ascii, putAscii, putAsciiString } from './ascii.ts';
+import { appendAscii, ascii, putAscii, putAsciiString } from './ascii.ts';
 import { BsonType } from './bson-type.ts';
 import { decimal128Text } from './decimal128-text.ts';
 import { HTML_ESCAPES, MINIMAL_ESCAPES } from './json-escapes.ts';
@@ -179,10 +179,10 @@ export class ExtendedJson extends JsonFlavour {
     const optionsAt = this.writeCString(out, bytes, at, end);
     const optionsEnd = endOfCString(bytes, optionsAt);
     if (optionsEnd >= end) throw new MalformedBsonError('a text passes the end of its document', at);
-    out.append(REGEX_OPTIONS);
+    appendAscii(out, REGEX_OPTIONS);
     const sorted = Uint8Array.from(bytes.subarray(optionsAt, optionsEnd)).toSorted();
     writeJsonString(out, sorted, 0, sorted.length, this.escapes);
-    out.append(END_2);
+    appendAscii(out, END_2);
     return optionsEnd + 1;
   }
 
@@ -211,7 +211,7 @@ export class ExtendedJson extends JsonFlavour {
     const after = endOfCodeWithScope(bytes, at, end);
     out.length = putAscii(out.bytes, out.length, CODE);
     const scopeAt = this.writeString(out, bytes, at + 4, after);
-    out.append(SCOPE);
+    appendAscii(out, SCOPE);
     if (this.writeDocument(out, bytes, scopeAt, after, depth + 1) !== after) {
       throw new MalformedBsonError('code with scope does not end where it says', at);
     }

@@ -1,5 +1,5 @@
 import type { ByteWriter } from '../shared/byte-writer.ts';
-import { ascii, putAscii, putAsciiString } from './ascii.ts';
+import { appendAscii, ascii, putAscii, putAsciiString } from './ascii.ts';
 import { BsonType } from './bson-type.ts';
 import { decimal128Text } from './decimal128-text.ts';
 import { endOfCodeWithScope } from './extended-json.ts';
@@ -175,14 +175,14 @@ export class KeyValueJson extends JsonFlavour {
     const to = putUnsigned(out.bytes, putAscii(out.bytes, out.length, SUBTYPE), bytes[at + 4]);
     out.length = putAscii(out.bytes, to, DATA);
     writeBase64(out, bytes, dataAt, after);
-    out.append(END_TEXT);
+    appendAscii(out, END_TEXT);
     return after;
   }
 
   #writeRegex(out: ByteWriter, bytes: Uint8Array, at: number, end: number): number {
     out.length = putAscii(out.bytes, out.length, PATTERN);
     const optionsAt = this.writeCString(out, bytes, at, end);
-    out.append(OPTIONS);
+    appendAscii(out, OPTIONS);
     const after = this.writeCString(out, bytes, optionsAt, end);
     out.ensure(1);
     out.bytes[out.length++] = CLOSE_BRACE;
@@ -204,7 +204,7 @@ export class KeyValueJson extends JsonFlavour {
     const after = endOfCodeWithScope(bytes, at, end);
     out.length = putAscii(out.bytes, out.length, CODE);
     const scopeAt = this.writeString(out, bytes, at + 4, after);
-    out.append(SCOPE);
+    appendAscii(out, SCOPE);
     if (this.writeDocument(out, bytes, scopeAt, after, depth + 1) !== after) {
       throw new MalformedBsonError('code with scope does not end where it says', at);
     }

@@ -1,5 +1,5 @@
 import type { ByteWriter } from '../shared/byte-writer.ts';
-import { ascii, putAscii, putAsciiString } from './ascii.ts';
+import { appendAscii, ascii, putAscii, putAsciiString } from './ascii.ts';
 import { BsonType } from './bson-type.ts';
 import { decimal128Text } from './decimal128-text.ts';
 import { endOfCodeWithScope } from './extended-json.ts';
@@ -209,7 +209,7 @@ export class PlainJson extends JsonFlavour {
     const after = endOfCodeWithScope(bytes, at, end);
     out.length = putAscii(out.bytes, out.length, CODE);
     const scopeAt = this.writeString(out, bytes, at + 4, after);
-    out.append(SCOPE);
+    appendAscii(out, SCOPE);
     if (this.writeDocument(out, bytes, scopeAt, after, depth + 1) !== after) {
       throw new MalformedBsonError('code with scope does not end where it says', at);
     }

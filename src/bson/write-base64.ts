@@ -4,8 +4,8 @@ const ALPHABET = Uint8Array.from(
   Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/', 'latin1'),
 );
 const PADDING = 0x3d;
-/** From this length on Node's own encoder is faster than the loop. */
-const NATIVE_MIN_BYTES = 512;
+/** From this length on Node's own encoder is faster than the loop (measured on Node 20). */
+const NATIVE_MIN_BYTES = 128;
 /** Encoded at a time by Node's encoder: a multiple of 3, small enough not to need a huge string. */
 const NATIVE_CHUNK_BYTES = 48 * 1024;
 

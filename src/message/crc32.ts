@@ -1,8 +1,8 @@
 import * as zlib from 'node:zlib';
 
 const POLYNOMIAL = 0xedb88320;
-/** Below this length the table is faster than a call into zlib (bench/codec.mjs). */
-const NATIVE_MIN_BYTES = 64;
+/** Below this length the table is faster than a call into zlib (measured on Node 20). */
+const NATIVE_MIN_BYTES = 96;
 
 const TABLE = new Int32Array(256);
 for (let i = 0; i < 256; i++) {

@@ -1,4 +1,4 @@
-import { ascii } from '../bson/ascii.ts';
+import { appendAscii, ascii } from '../bson/ascii.ts';
 import { BsonType } from '../bson/bson-type.ts';
 import type { JsonFlavour } from '../bson/json-flavour.ts';
 import { readInt32 } from '../bson/read-value.ts';
@@ -75,7 +75,7 @@ export class JsonEntryEncoder implements EntryEncoder {
   #rareFields(header: EntryHeader, out: ByteWriter): void {
     if (header.ukAt !== 0) this.#uniqueKeys(header, out);
     if (header.lsidAt !== 0) this.#rawDocument(header, out, LSID, header.lsidAt, header.lsidType);
-    if (header.fromMigrate) out.append(FROM_MIGRATE);
+    if (header.fromMigrate) appendAscii(out, FROM_MIGRATE);
     if (header.txnNumberAt !== 0 && header.txnNumberType !== BsonType.null) {
       this.#int64OrNull(header, out, TXN_NUMBER, header.txnNumberAt, header.txnNumberType);
     }
@@ -91,14 +91,14 @@ export class JsonEntryEncoder implements EntryEncoder {
     } else if (hasPrevOpTime) {
       this.#rawDocument(header, out, PREV_OP_TIME_OF_GO, header.prevOpTimeAt, header.prevOpTimeType);
     } else {
-      out.append(PREV_OP_TIME_OF_GO);
-      out.append(NULL);
+      appendAscii(out, PREV_OP_TIME_OF_GO);
+      appendAscii(out, NULL);
     }
   }
 
   #timestamp(header: EntryHeader, out: ByteWriter): void {
     out.ensure(TS.length + FIXED_VALUE_ROOM);
-    out.append(TS);
+    appendAscii(out, TS);
     if (header.tsAt !== 0) {
       this.#values.writeValue(out, header.bytes, BsonType.timestamp, header.tsAt, header.end, 1);
       return;
@@ -118,7 +118,7 @@ export class JsonEntryEncoder implements EntryEncoder {
     } else {
       this.#scratch.writeInt32LE(vAt === 0 || vType === BsonType.null ? 0 : readDouble(bytes, vAt) | 0);
       out.ensure(V.length + FIXED_VALUE_ROOM);
-      out.append(V);
+      appendAscii(out, V);
       this.#values.writeValue(out, this.#scratch, BsonType.int32, 0, 4, 1);
     }
   }
@@ -136,14 +136,14 @@ export class JsonEntryEncoder implements EntryEncoder {
     }
     this.#scratch.writeBigInt64LE(BigInt(value));
     out.ensure(name.length + FIXED_VALUE_ROOM);
-    out.append(name);
+    appendAscii(out, name);
     this.#values.writeValue(out, this.#scratch, BsonType.int64, 0, 8, 1);
   }
 
   #string(header: EntryHeader, out: ByteWriter, name: Uint8Array, at: number): void {
     if (at === 0) {
-      out.append(name);
-      out.append(EMPTY_STRING);
+      appendAscii(out, name);
+      appendAscii(out, EMPTY_STRING);
     } else {
       this.#value(header, out, name, at, BsonType.string);
     }
@@ -151,14 +151,14 @@ export class JsonEntryEncoder implements EntryEncoder {
 
   #value(header: EntryHeader, out: ByteWriter, name: Uint8Array, at: number, type: number): void {
     out.ensure(name.length + FIXED_VALUE_ROOM);
-    out.append(name);
+    appendAscii(out, name);
     this.#values.writeValue(out, header.bytes, type, at, header.end, 1);
   }
 
   #valueOrNull(header: EntryHeader, out: ByteWriter, name: Uint8Array, at: number, type: number): void {
     if (at === 0) {
-      out.append(name);
-      out.append(NULL);
+      appendAscii(out, name);
+      appendAscii(out, NULL);
     } else {
       this.#value(header, out, name, at, type);
     }
@@ -169,7 +169,7 @@ export class JsonEntryEncoder implements EntryEncoder {
       this.#value(header, out, name, at, type);
       return;
     }
-    out.append(name);
+    appendAscii(out, name);
     out.ensure(2);
     out.bytes[out.length++] = QUOTE;
     writeBase64(out, header.bytes, at, at + readInt32(header.bytes, at));
@@ -184,7 +184,7 @@ export class JsonEntryEncoder implements EntryEncoder {
     }
     const sorted = sortDocument(header.bytes, header.ukAt, header.end);
     if (sorted.length === EMPTY_DOCUMENT_BYTES) return;
-    out.append(UK);
+    appendAscii(out, UK);
     out.ensure(FIXED_VALUE_ROOM);
     const maps = this.#maps ?? this.#values;
     maps.writeDocument(out, sorted, 0, sorted.length, 1);
