@@ -70,15 +70,16 @@ test('the file of a process that is gone is replaced', async () => {
 });
 
 // Only Linux tells when a process began.
-if (process.platform === 'linux') {
-  test('a pid that the system gave to another program since is replaced', () => {
+test.each(['linux'].filter((name) => name === process.platform))(
+  'on %s, a pid that the system gave to another program since is replaced',
+  () => {
     writeFileSync(path, `${startOther()}\n`);
     const hourAgo = Date.now() / 1000 - 3600;
     utimesSync(path, hourAgo, hourAgo);
     using file = PidFile.acquire({ id: 'job', dir });
     expect(readFileSync(file.path, 'utf8')).toBe(`${process.pid}\n`);
-  });
-}
+  },
+);
 
 test.each(['', 'garbage', '0', '-1'])('a file that holds "%s" is replaced', (text) => {
   writeFileSync(path, text);
