@@ -10,6 +10,15 @@ export interface CollectorFigures {
   readonly checkpoint: string;
 }
 
+/** Before the collector has answered. */
+export const noFigures: CollectorFigures = {
+  entriesPerSecond: 0,
+  lagSeconds: 0,
+  bytesDurable: 0,
+  memoryBytes: 0,
+  checkpoint: 'none yet',
+};
+
 /** Asks both pages. @throws when the collector does not answer */
 export async function collectorFigures(collector: RunningCollector): Promise<CollectorFigures> {
   const [metrics, repl] = await Promise.all([collector.text('/metrics'), collector.text('/repl')]);
@@ -19,7 +28,7 @@ export async function collectorFigures(collector: RunningCollector): Promise<Col
     lagSeconds: metric(metrics, 'oplogue_lag_seconds'),
     bytesDurable: metric(metrics, 'oplogue_bytes_durable_total'),
     memoryBytes: metric(metrics, 'oplogue_process_resident_memory_bytes'),
-    checkpoint: page.lsn_ckpt?.time ?? 'none yet',
+    checkpoint: page.lsn_ckpt?.time ?? noFigures.checkpoint,
   };
 }
 

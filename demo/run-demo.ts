@@ -2,7 +2,7 @@ import { MongoClient } from 'mongodb';
 import { sleep } from '../src/shared/sleep.ts';
 import { runCollector, type RunningCollector } from '../testbed/run-collector.ts';
 import { TestbedError } from '../testbed/testbed-error.ts';
-import { collectorFigures } from './collector-figures.ts';
+import { collectorFigures, noFigures } from './collector-figures.ts';
 import { decodeMessage, type DemoOperation } from './decode-message.ts';
 import { DeliveryCheck } from './delivery-check.ts';
 import { demoConf } from './demo-conf.ts';
@@ -85,6 +85,7 @@ class Watcher {
   readonly #view: LiveView;
   readonly #startedAt = performance.now();
   #latest: DemoOperation[] = [];
+  #figures = noFigures;
 
   constructor(parts: WatcherParts) {
     const { options, servers } = parts;
@@ -114,7 +115,13 @@ class Watcher {
       }
       this.#latest = this.#latest.slice(-latestMax);
     });
-    const figures = await collectorFigures(collector);
-    this.#view.show({ figures, check, latest: this.#latest, elapsedSeconds: this.elapsedSeconds });
+    // A page that does not answer once is no reason to end: if the collector is gone, the next look says so.
+    this.#figures = await collectorFigures(collector).catch(() => this.#figures);
+    this.#view.show({
+      figures: this.#figures,
+      check,
+      latest: this.#latest,
+      elapsedSeconds: this.elapsedSeconds,
+    });
   }
 }

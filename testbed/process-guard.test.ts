@@ -24,23 +24,27 @@ test.each([
   ['throws', "throw new Error('on purpose')", undefined],
   ['is interrupted by Ctrl-C', 'setInterval(() => {}, 1000)', 'SIGINT' as const],
   ['is killed with kill -9', 'setInterval(() => {}, 1000)', 'SIGKILL' as const],
-])('a guarded process and its folder go when their owner %s', async (_, then, signal) => {
-  const child = spawn(process.execPath, ['--input-type=module', '-e', owner(then)], {
-    cwd: projectRoot(),
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
-  const line = await new Promise<string>((resolve) => {
-    createInterface({ input: child.stdout }).once('line', resolve);
-  });
-  const [pid, folder] = line.split(' ');
-  // The folder is there until its owner ends, or the last line would prove nothing.
-  expect(folder).toMatch(/guarded-/);
-  if (signal !== undefined) child.kill(signal);
-  await eventually(() => !alive(Number(pid)) && !existsSync(folder ?? ''), {
-    what: 'the end of both',
-    timeoutMs: 5_000,
-  });
-});
+])(
+  'a guarded process and its folder go when their owner %s',
+  { timeout: 20_000 },
+  async (_, then, signal) => {
+    const child = spawn(process.execPath, ['--input-type=module', '-e', owner(then)], {
+      cwd: projectRoot(),
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    const line = await new Promise<string>((resolve) => {
+      createInterface({ input: child.stdout }).once('line', resolve);
+    });
+    const [pid, folder] = line.split(' ');
+    // The folder is there until its owner ends, or the last line would prove nothing.
+    expect(folder).toMatch(/guarded-/);
+    if (signal !== undefined) child.kill(signal);
+    await eventually(() => !alive(Number(pid)) && !existsSync(folder ?? ''), {
+      what: 'the end of both',
+      timeoutMs: 15_000,
+    });
+  },
+);
 
 function alive(pid: number): boolean {
   try {

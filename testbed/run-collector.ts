@@ -8,7 +8,7 @@ import { projectRoot } from './project-root.ts';
 import { TestbedError } from './testbed-error.ts';
 
 export interface RunCollectorOptions {
-  /** Lines of collector.conf. A free `incr_sync.http_port` is added unless one is given. */
+  /** Lines of collector.conf. `conf.version` and a free `incr_sync.http_port` are added unless given. */
   readonly conf: Readonly<Record<string, string | number | boolean>>;
   readonly env?: Readonly<Record<string, string>>;
   /** More command-line arguments. */
@@ -48,7 +48,7 @@ export interface RunningCollector extends AsyncDisposable {
 export async function runCollector(options: RunCollectorOptions): Promise<RunningCollector> {
   const folder = makeTempFolder('collector');
   const httpPort = Number(options.conf['incr_sync.http_port'] ?? (await freePort()));
-  const conf = { ...options.conf, 'incr_sync.http_port': httpPort };
+  const conf = { 'conf.version': 10, ...options.conf, 'incr_sync.http_port': httpPort };
   const confText = Object.entries(conf)
     .map(([key, value]) => `${key} = ${value}\n`)
     .join('');
