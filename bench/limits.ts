@@ -52,7 +52,6 @@ export async function limitOfProducing(options: {
         ...['--throughput', '-1', '--producer-props', `bootstrap.servers=${kafka.brokers}`],
         ...['acks=all', 'batch.size=524288', 'linger.ms=5', 'buffer.memory=67108864'],
       ],
-      missingHint: 'install Java 17',
     });
     const rates = [...output.matchAll(/([\d.]+) records\/sec/g)];
     return Number(rates[rates.length - 1]?.[1]);

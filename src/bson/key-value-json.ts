@@ -3,7 +3,7 @@ import { appendAscii, ascii, putAscii, putAsciiString } from './ascii.ts';
 import { BsonType } from './bson-type.ts';
 import { decimal128Text } from './decimal128-text.ts';
 import { endOfCodeWithScope } from './extended-json.ts';
-import { DEFAULT_TEXT_ESCAPES } from './json-escapes.ts';
+import { HTML_ESCAPES } from './json-escapes.ts';
 import { binaryDataAt, endOfFixed, endOfString, JsonFlavour, lastByteOf } from './json-flavour.ts';
 import { MalformedBsonError } from './malformed-bson-error.ts';
 import { endOfCString, readInt32, readUint32 } from './read-value.ts';
@@ -57,7 +57,7 @@ export class KeyValueJson extends JsonFlavour {
 
   /** @param options.timeZone a name of the IANA database; by default the zone of the process (TZ). */
   constructor(options: { timeZone?: string | undefined; documentsAreMaps?: boolean } = {}) {
-    super(DEFAULT_TEXT_ESCAPES);
+    super(HTML_ESCAPES);
     this.#zone = new ZoneOffset(options.timeZone);
     this.#documentsAreMaps = options.documentsAreMaps ?? false;
   }

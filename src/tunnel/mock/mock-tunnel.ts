@@ -32,7 +32,7 @@ class MockLane implements LaneWriter {
  * how fast reading alone is.
  */
 export class MockTunnel implements Tunnel {
-  readonly failed = new AbortController().signal;
+  readonly failed: AbortSignal = new AbortController().signal;
   readonly trouble = undefined;
   readonly #lanes: MockLane[];
 
