@@ -72,8 +72,12 @@ export class Workload {
         if (mine.length === 0) return;
         for (const { mark } of mine) this.#check.wrote(mark);
         try {
-          // Ordered: an update of a document that this batch also inserts comes after it.
-          await this.#collection(kind).bulkWrite(mine.map((it) => it.operation));
+          // Unordered, the driver sends all inserts, then all updates, then all deletes, which keeps each document's
+          // own order here; ordered, it would send a command for each change of kind.
+          await this.#collection(kind).bulkWrite(
+            mine.map((it) => it.operation),
+            { ordered: false },
+          );
         } catch (error) {
           for (const { mark } of mine) this.#check.withdrew(mark);
           throw error;
