@@ -1,0 +1,330 @@
+import { must } from '../../shared/assert.ts';
+import { Backoff } from '../../shared/backoff.ts';
+import { sleep } from '../../shared/sleep.ts';
+import type { LaneWriter, Tunnel } from '../tunnel.ts';
+import { ChunkPool } from './chunk-pool.ts';
+import { loadCompressor, type RecordsCompressor } from './compression.ts';
+import { connectionOptions } from './connection-options.ts';
+import { DocumentKeyWriter } from './document-key-writer.ts';
+import { EntryLane } from './entry-lane.ts';
+import { KafkaCluster, NoBrokerError, type TopicMetadata } from './kafka-cluster.ts';
+import { describeCode, fatalError, fateOf, KafkaCode, KafkaTunnelError } from './kafka-error.ts';
+import type { KafkaLane, KafkaLaneHost } from './kafka-lane.ts';
+import type { KafkaTunnelOptions } from './kafka-tunnel-options.ts';
+import { KafkaTunnelStats } from './kafka-tunnel-stats.ts';
+import { PartitionWriter, type BatchLimits, type PartitionHost } from './partition-writer.ts';
+import type { EntryPlace, PendingBatch } from './pending-batch.ts';
+import { ProduceSender } from './produce-sender.ts';
+import { RawLane } from './raw-lane.ts';
+
+const BATCH_BYTES = 512 * 1024;
+/** Most bytes that are held while the budget has room. */
+const WINDOW_BYTES_MAX = 16 * 1024 * 1024;
+/** What may be held while the rest of the process has used the budget up: without it nothing would move. */
+const WINDOW_BYTES_MIN = 1024 * 1024;
+/** Buffers kept for reuse. */
+const SPARE_BYTES_MAX = 4 * 1024 * 1024;
+const REQUEST_TIMEOUT_MS = 20_000;
+/** How much earlier than we give up a broker gives up to wait for its replicas. */
+const BROKER_TIMEOUT_RATIO = 0.75;
+/** For those who may not see the topic's settings: just below the broker's default of 1 MiB and 12 bytes. */
+const MESSAGE_BYTES_DEFAULT = 1024 * 1024;
+const OPEN_BACKOFF_MIN_MS = 200;
+const OPEN_BACKOFF_MAX_MS = 5000;
+
+/**
+ * Writes entries into a topic of Kafka: encoded in place into record batches ({@link PartitionWriter}), sent by an idempotent
+ * producer with acks=all ({@link ProduceSender}). A receipt is given after the broker's answer (I3). What is
+ * not acknowledged is held, within a window (I4); while it is full, lanes wait.
+ */
+export class KafkaTunnel implements Tunnel {
+  readonly stats = new KafkaTunnelStats();
+  readonly #o: KafkaTunnelOptions;
+  readonly #pool = new ChunkPool(SPARE_BYTES_MAX);
+  readonly #limits: { targetBytes: number; maxBytes: number };
+  readonly #windowBytes: number;
+  readonly #partitions: PartitionWriter[] = [];
+  readonly #lanes: Array<LaneWriter & KafkaLane>;
+  readonly #failed = new AbortController();
+  readonly #closed = new AbortController();
+  #compressor: RecordsCompressor | undefined;
+  #sender: ProduceSender | undefined;
+  #heldBytes = 0;
+  #waiters: Array<() => void> = [];
+  #openTrouble: string | undefined = 'not open yet';
+
+  constructor(options: KafkaTunnelOptions) {
+    this.#o = options;
+    const batchBytes = options.batchBytes ?? BATCH_BYTES;
+    this.#limits = { targetBytes: batchBytes, maxBytes: options.maxMessageBytes };
+    const quarter = Math.min(WINDOW_BYTES_MAX, options.budget.limitBytes / 4);
+    this.#windowBytes = Math.max(WINDOW_BYTES_MIN, options.windowBytes ?? quarter);
+    const host = this.#laneHost();
+    this.#lanes = Array.from({ length: options.lanes }, (_, index) => newLane(options, host, index));
+  }
+
+  get failed(): AbortSignal {
+    return this.#failed.signal;
+  }
+
+  get trouble(): string | undefined {
+    return this.#openTrouble ?? this.#sender?.trouble;
+  }
+
+  /**
+   * Connects; waits for as long as no broker can be reached, with a warning that names the addresses and reasons.
+   * @throws KafkaTunnelError for what only a person can cure: credentials, certificates, rights, a topic that is not
+   * there, too few partitions
+   */
+  async open(signal: AbortSignal): Promise<void> {
+    const { logger } = this.#o;
+    this.#compressor = await loadCompressor(this.#o.compression);
+    const requestTimeoutMs = this.#o.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
+    const cluster = new KafkaCluster({
+      brokers: this.#o.brokers,
+      connection: connectionOptions(this.#o, requestTimeoutMs),
+      logger,
+    });
+    const backoff = new Backoff({ minMs: OPEN_BACKOFF_MIN_MS, maxMs: OPEN_BACKOFF_MAX_MS });
+    const stop = AbortSignal.any([signal, this.#closed.signal]);
+    for (;;) {
+      try {
+        await this.#prepare(cluster, requestTimeoutMs, stop);
+        if (backoff.attempts > 0) logger.info('Kafka can be reached now');
+        this.#openTrouble = undefined;
+        return;
+      } catch (error) {
+        if (!(error instanceof NoBrokerError)) throw error;
+        if (this.#openTrouble !== error.message) {
+          logger.warn({ trouble: error.message }, 'Kafka cannot be used yet; trying again until it can');
+        }
+        this.#openTrouble = error.message;
+        await sleep(backoff.nextMs(), stop);
+        stop.throwIfAborted();
+      }
+    }
+  }
+
+  lane(index: number): LaneWriter {
+    return this.#lanes[index];
+  }
+
+  /** @throws the reason of `failed` when the tunnel has failed */
+  async drain(signal: AbortSignal): Promise<void> {
+    const isDone = (): boolean =>
+      signal.aborted || this.#closed.signal.aborted || !this.#lanes.some((lane) => lane.receipts.isWaiting);
+    await this.#waitUntil(isDone, signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed.signal.aborted) return;
+    this.#closed.abort();
+    this.#sender?.stop();
+    for (const partition of this.#partitions) partition.dispose();
+    this.#o.budget.give(this.#heldBytes);
+    this.#heldBytes = 0;
+    this.#wakeAll();
+    await Promise.resolve();
+  }
+
+  /** @throws NoBrokerError when it may work later */
+  async #prepare(cluster: KafkaCluster, requestTimeoutMs: number, signal: AbortSignal): Promise<void> {
+    const { topic: name } = this.#o;
+    let topic = await cluster.topic(name, signal);
+    if (topic.errorCode === KafkaCode.unknownTopicOrPartition)
+      topic = await this.#create(cluster, topic, signal);
+    if (topic.errorCode !== KafkaCode.none) {
+      if (fateOf(topic.errorCode) === 'fatal') throw fatalError(topic.errorCode, `Topic ${name}`);
+      throw new NoBrokerError(`Topic ${name}: ${describeCode(topic.errorCode)}`);
+    }
+    this.#checkPartitions(topic);
+    await this.#learnSettings(cluster, signal);
+    const producer = await cluster.newProducer(signal);
+    const host = this.#partitionHost();
+    for (let index = 0; index < topic.leaders.length; index++) {
+      const partition = new PartitionWriter(index, host);
+      partition.renumber(producer);
+      this.#partitions.push(partition);
+    }
+    this.#sender = new ProduceSender(
+      {
+        cluster,
+        topic: name,
+        partitions: this.#partitions,
+        stats: this.stats,
+        logger: this.#o.logger,
+        brokerTimeoutMs: requestTimeoutMs * BROKER_TIMEOUT_RATIO,
+        fail: (error) => this.#fail(error),
+      },
+      topic,
+    );
+  }
+
+  async #create(cluster: KafkaCluster, missing: TopicMetadata, signal: AbortSignal): Promise<TopicMetadata> {
+    const { topic: name, topicCreation, logger } = this.#o;
+    if (!topicCreation.enabled) {
+      throw new KafkaTunnelError({
+        code: 'KAFKA_NO_TOPIC',
+        message: `There is no topic ${name} in this Kafka`,
+        hint: `create it (kafka-topics.sh --create --topic ${name}), or set tunnel.kafka.topic.create = true`,
+      });
+    }
+    const { partitions, replicationFactor } = topicCreation;
+    await cluster.createTopic(
+      { name, partitions, replicationFactor, controller: missing.controller },
+      signal,
+    );
+    logger.info({ topic: name, partitions }, 'topic created');
+    // Brokers learn of it a moment after the controller has answered; until then this counts as passing.
+    const topic = await cluster.topic(name, signal);
+    if (topic.errorCode === KafkaCode.unknownTopicOrPartition) {
+      throw new NoBrokerError(`Topic ${name} has been created and is not known to all brokers yet`);
+    }
+    return topic;
+  }
+
+  #checkPartitions({ leaders }: TopicMetadata): void {
+    const { partitioner, partitionNumber, topic } = this.#o;
+    if (partitioner !== 'worker' || partitionNumber <= leaders.length) return;
+    throw new KafkaTunnelError({
+      code: 'KAFKA_PARTITIONS',
+      message: `tunnel.kafka.partition_number is ${partitionNumber}, but topic ${topic} has ${leaders.length} partition(s)`,
+      hint: `set tunnel.kafka.partition_number = ${leaders.length}, or add partitions (kafka-topics.sh --alter --topic ${topic} --partitions ${partitionNumber})`,
+    });
+  }
+
+  async #learnSettings(cluster: KafkaCluster, signal: AbortSignal): Promise<void> {
+    const { topic, partitioner, message, maxMessageBytes, logger } = this.#o;
+    const settings = await cluster.topicSettings(topic, signal);
+    if (settings === undefined) {
+      logger.info({ topic }, 'no right to see the settings of the topic: taking records up to 1 MiB');
+    } else if (settings.compactedOnly && (partitioner === 'worker' || message === 'raw')) {
+      throw new KafkaTunnelError({
+        code: 'KAFKA_TOPIC_COMPACTED',
+        message: `Topic ${topic} has cleanup.policy=compact and takes only records with a key`,
+        hint: 'set tunnel.kafka.partitioner = key with tunnel.message json or bson, or choose a topic with cleanup.policy=delete',
+      });
+    }
+    const topicBytes = settings?.maxMessageBytes ?? MESSAGE_BYTES_DEFAULT;
+    this.#limits.maxBytes = Math.min(maxMessageBytes, topicBytes);
+    this.#limits.targetBytes = Math.min(this.#limits.targetBytes, this.#limits.maxBytes);
+  }
+
+  #partitionHost(): PartitionHost {
+    return {
+      pool: this.#pool,
+      limits: this.#limits satisfies BatchLimits,
+      lanes: this.#o.lanes,
+      compressor: this.#compressor,
+      hold: (bytes) => this.#hold(bytes),
+      ready: (partition, now) => this.#sender?.ready(partition, now),
+      durable: (batch) => this.#durable(batch),
+      recordTooLarge: (place, bytes) => this.#recordTooLarge(place, bytes),
+      fail: (error) => this.#fail(error),
+    };
+  }
+
+  #laneHost(): KafkaLaneHost {
+    const isFull = (): boolean => this.#isFull;
+    const limits = this.#limits;
+    const { partitioner, partitionNumber } = this.#o;
+    const partitions = this.#partitions;
+    return {
+      partitions,
+      partitionOfLane: (lane) => {
+        const count = partitioner === 'key' ? partitions.length : partitionNumber;
+        return must(partitions[lane % count], 'an entry came before the tunnel was open');
+      },
+      get recordBytesMax() {
+        return limits.targetBytes;
+      },
+      get isFull() {
+        return isFull();
+      },
+      waitForRoom: () => this.#waitForRoom(),
+      hold: (bytes) => this.#hold(bytes),
+    };
+  }
+
+  #hold(bytes: number): void {
+    this.#heldBytes += bytes;
+    if (bytes >= 0) this.#o.budget.take(bytes);
+    else this.#o.budget.give(-bytes);
+  }
+
+  get #isFull(): boolean {
+    return this.#heldBytes > (this.#o.budget.hasRoom(0) ? this.#windowBytes : WINDOW_BYTES_MIN);
+  }
+
+  /** Waits with nothing kept back: only what is on its way can make room. */
+  async #waitForRoom(): Promise<void> {
+    for (const lane of this.#lanes) lane.sendAll();
+    for (const partition of this.#partitions) partition.requestFlush();
+    await this.#waitUntil(() => !this.#isFull || this.#closed.signal.aborted);
+  }
+
+  /** @throws the reason of `failed` when the tunnel has failed */
+  async #waitUntil(isDone: () => boolean, signal?: AbortSignal): Promise<void> {
+    const wake = (): void => this.#wakeAll();
+    signal?.addEventListener('abort', wake, { once: true });
+    try {
+      for (;;) {
+        this.failed.throwIfAborted();
+        if (isDone()) return;
+        await new Promise<void>((resolve) => {
+          this.#waiters.push(resolve);
+        });
+      }
+    } finally {
+      signal?.removeEventListener('abort', wake);
+    }
+  }
+
+  #durable(batch: PendingBatch): void {
+    const { laneBytes, builder, receipts } = batch;
+    for (let lane = 0; lane < laneBytes.length; lane++) this.#lanes[lane].pendingBytes -= laneBytes[lane];
+    this.stats.batches++;
+    this.stats.records += builder.count;
+    this.stats.bytes += batch.sentBytes;
+    for (const receipt of receipts) receipt.waitsFor--;
+    for (const receipt of receipts) receipt.settle();
+    this.#wakeAll();
+  }
+
+  #recordTooLarge({ ns, seconds, increment }: EntryPlace, bytes: number): void {
+    const { maxBytes } = this.#limits;
+    const { topic, maxMessageBytes } = this.#o;
+    const cure =
+      maxMessageBytes <= maxBytes
+        ? `raise tunnel.kafka.producer.maxmessagebytes (${maxMessageBytes}), and max.message.bytes of topic ${topic} if it is lower`
+        : `raise max.message.bytes of topic ${topic} (kafka-configs.sh --alter --entity-type topics --entity-name ${topic} --add-config max.message.bytes=${bytes})`;
+    this.#fail(
+      new KafkaTunnelError({
+        code: 'KAFKA_RECORD_TOO_LARGE',
+        message: `The record for ${ns} at ts ${seconds}:${increment} makes a batch of ${bytes} bytes, the limit is ${maxBytes}`,
+        hint: `${cure}; then start again, it goes on with this entry`,
+      }),
+    );
+  }
+
+  #fail(error: unknown): void {
+    if (this.#failed.signal.aborted || this.#closed.signal.aborted) return;
+    this.#failed.abort(error);
+    this.#openTrouble = error instanceof Error ? error.message : String(error);
+    this.#sender?.stop();
+    this.#wakeAll();
+  }
+
+  #wakeAll(): void {
+    if (this.#waiters.length === 0) return;
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const wake of waiters) wake();
+  }
+}
+
+function newLane(options: KafkaTunnelOptions, host: KafkaLaneHost, index: number): LaneWriter & KafkaLane {
+  if (options.message === 'raw') return new RawLane({ index, host, compressor: options.compressor });
+  const keys = options.partitioner === 'key' ? new DocumentKeyWriter() : undefined;
+  return new EntryLane({ index, host, encoder: options.newEncoder(), keys });
+}

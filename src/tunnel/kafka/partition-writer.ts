@@ -1,0 +1,361 @@
+import type { EntryEncoder } from '../../message/entry-encoder.ts';
+import type { EntryHeader } from '../../oplog/entry-header.ts';
+import { must } from '../../shared/assert.ts';
+import type { ByteWriter } from '../../shared/byte-writer.ts';
+import type { ChunkPool } from './chunk-pool.ts';
+import type { RecordsCompressor } from './compression.ts';
+import { PendingBatch, type EntryPlace, type Receipt } from './pending-batch.ts';
+import { BATCH_HEADER_BYTES } from './record-batch-builder.ts';
+import { splitBatch } from './split-batch.ts';
+
+/** Id and epoch that the cluster has given to a producer. */
+export interface ProducerIdentity {
+  readonly id: bigint;
+  readonly epoch: number;
+}
+
+/** What all partitions share; changed when the broker turns out to take less than it said. */
+export interface BatchLimits {
+  /** A batch this long is sent without waiting for more. */
+  targetBytes: number;
+  /** The broker refuses a longer one. */
+  readonly maxBytes: number;
+}
+
+/** The tunnel, as its partitions see it. */
+export interface PartitionHost {
+  readonly pool: ChunkPool;
+  readonly limits: BatchLimits;
+  readonly lanes: number;
+  readonly compressor: RecordsCompressor | undefined;
+  /** Notes that more (or, negative, less) memory is held. */
+  hold(bytes: number): void;
+  /** Something may be sent: now, or after the code that is running. */
+  ready(partition: PartitionWriter, now: boolean): void;
+  /** Called for each batch, in order, as it becomes durable; its memory has been given back. */
+  durable(batch: PendingBatch): void;
+  /** A single record of `bytes` is longer than the broker takes. */
+  recordTooLarge(place: EntryPlace, bytes: number): void;
+  fail(error: unknown): void;
+}
+
+/** A broker keeps the last five batches of a producer to recognise repeats: more in flight would not be safe. */
+const IN_FLIGHT_MAX = 5;
+/** After such a pause the broker may have forgotten the producer; see {@link PartitionWriter.takeNext}. */
+const CONFIRM_AFTER_IDLE_MS = 60_000;
+/** Sequences are 31-bit numbers that begin again at 0. */
+const SEQUENCE_MASK = 0x7fff_ffff;
+
+/**
+ * The one ordered queue of a partition, shared by all lanes that write to it: a batch that is being filled, then the
+ * sealed batches up to the last one that is not yet acknowledged.
+ *
+ * Order (I2) and no loss (I3) across every error: batches carry sequences; after an error nothing more is sent
+ * until all that is in flight has been answered or its connection is gone, then everything unacknowledged is
+ * sent again, in order, with the same sequences, one batch alone at first. The broker drops what it has already.
+ */
+export class PartitionWriter {
+  readonly index: number;
+  /** Node that leads the partition; -1: none at the moment. */
+  leader = -1;
+  /** Nothing may be sent until {@link resume}. */
+  blocked = false;
+  /** The broker has lost count; {@link renumber} must come before {@link resume}. */
+  needsNewProducer = false;
+  /** What is wrong, for people. */
+  trouble: string | undefined;
+  readonly #host: PartitionHost;
+  #producer: ProducerIdentity = { id: -1n, epoch: -1 };
+  #nextSequence = 0;
+  #open: PendingBatch | undefined;
+  readonly #batches: PendingBatch[] = [];
+  /** Index in #batches of the first that is not sent. */
+  #next = 0;
+  #inFlight = 0;
+  /** Whether the broker has acknowledged something since it could have forgotten us. */
+  #confirmed = false;
+  #lastDoneAtMs = 0;
+  #lastLength = 0;
+
+  constructor(index: number, host: PartitionHost) {
+    this.index = index;
+    this.#host = host;
+  }
+
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /**
+   * Adds a record whose value `encoder` writes for the entry.
+   * @param key undefined: a record without a key
+   * @returns the bytes of the record
+   * @throws what the encoder throws
+   */
+  append(lane: number, header: EntryHeader, encoder: EntryEncoder, key: ByteWriter | undefined): number {
+    const batch = (this.#open ??= this.#newBatch(header));
+    const before = batch.builder.length;
+    batch.builder.append(header, encoder, key);
+    return this.#appended(lane, batch.builder.length - before, header, key);
+  }
+
+  /**
+   * Adds a record without a key.
+   * @param header the first entry that the value is about
+   * @returns the bytes of the record
+   */
+  appendBytes(lane: number, header: EntryHeader, value: Buffer): number {
+    const batch = (this.#open ??= this.#newBatch(header));
+    const before = batch.builder.length;
+    const timestampMs = header.wallMs;
+    batch.builder.appendBytes({ timestampMs, key: undefined, source: value, start: 0, end: value.length });
+    return this.#appended(lane, batch.builder.length - before, header, undefined);
+  }
+
+  /** Makes `receipt` wait for everything appended so far, and has it sent soon. */
+  attach(receipt: Receipt): void {
+    const open = this.#open;
+    const newest = open !== undefined && open.builder.count > 0 ? open : this.#batches.at(-1);
+    if (newest === undefined) return;
+    receipt.waitsFor++;
+    newest.receipts.push(receipt);
+    this.requestFlush();
+  }
+
+  /** Sends what has been appended as soon as the broker has a free slot. */
+  requestFlush(): void {
+    const open = this.#open;
+    if (open === undefined || open.builder.count === 0 || open.flushRequested) return;
+    open.flushRequested = true;
+    this.#host.ready(this, false);
+  }
+
+  /** Whether anything is not yet acknowledged. */
+  get isBusy(): boolean {
+    return this.#batches.length > 0 || (this.#open !== undefined && this.#open.builder.count > 0);
+  }
+
+  /**
+   * The next batch to send, or undefined. One batch goes alone until the broker has acknowledged one: it takes any
+   * first sequence of a producer that it does not know, so that the second batch would pass where the first was refused.
+   */
+  takeNext(): PendingBatch | undefined {
+    if (this.blocked) return undefined;
+    if (this.#inFlight === 0 && performance.now() - this.#lastDoneAtMs > CONFIRM_AFTER_IDLE_MS) {
+      this.#confirmed = false;
+    }
+    if (this.#inFlight >= (this.#confirmed ? IN_FLIGHT_MAX : 1)) return undefined;
+    while (this.#batches[this.#next]?.acknowledged) this.#next++;
+    if (this.#next === this.#batches.length) {
+      if (this.#open?.flushRequested !== true || this.#open.builder.count === 0) return undefined;
+      this.#seal();
+    }
+    const batch = this.#batches[this.#next];
+    if (batch?.wire === undefined) return undefined;
+    this.#next++;
+    this.#inFlight++;
+    return batch;
+  }
+
+  /** The broker holds the batch. */
+  done(batch: PendingBatch): void {
+    this.#inFlight--;
+    this.#lastDoneAtMs = performance.now();
+    batch.acknowledged = true;
+    if (batch === this.#batches[0]) {
+      this.#confirmed = true;
+      if (!this.blocked) this.trouble = undefined;
+    }
+    for (let first = this.#batches[0]; first?.acknowledged; first = this.#batches[0]) {
+      this.#batches.shift();
+      if (this.#next > 0) this.#next--;
+      this.#release(first);
+      this.#host.durable(first);
+    }
+  }
+
+  /** The batch was refused, or nobody knows: stop, and send again after {@link resume}. */
+  undone(trouble: string): void {
+    this.#inFlight--;
+    this.block(trouble);
+  }
+
+  /** The broker does not know our sequence. Only about the first batch that says something. */
+  outOfSequence(batch: PendingBatch, trouble: string): void {
+    if (batch === this.#batches[0]) this.needsNewProducer = true;
+    this.undone(trouble);
+  }
+
+  /** The broker finds the batch too long although we thought that it is not: halve it, and all that come. */
+  tooLarge(batch: PendingBatch, trouble: string): void {
+    this.undone(trouble);
+    if (batch !== this.#batches[0]) return;
+    const { builder } = batch;
+    if (builder.count === 1) {
+      this.#host.recordTooLarge(batch, batch.wireBytes.length);
+      return;
+    }
+    const { limits, pool } = this.#host;
+    limits.targetBytes = Math.min(limits.targetBytes, Math.ceil(builder.length / 2));
+    const halves = splitBatch(batch, (first, bytes) => {
+      const half = new PendingBatch(first, pool.take(bytes), this.#host.lanes);
+      this.#host.hold(half.heldBytes);
+      return half;
+    });
+    this.#batches.splice(0, 1, ...halves);
+    let sequence = batch.baseSequence;
+    for (const half of halves) {
+      half.baseSequence = sequence;
+      sequence = (sequence + half.builder.count) & SEQUENCE_MASK;
+      this.#pack(half);
+    }
+    this.#release(batch);
+  }
+
+  block(trouble: string): void {
+    this.blocked = true;
+    this.trouble = trouble;
+  }
+
+  /** Goes on after an error, from the first unacknowledged batch; nothing may be in flight. */
+  resume(): void {
+    this.blocked = false;
+    this.#confirmed = false;
+    this.#next = 0;
+  }
+
+  /** Begins the sequence anew under another producer id; nothing may be in flight. */
+  renumber(producer: ProducerIdentity): void {
+    this.needsNewProducer = false;
+    this.#producer = producer;
+    this.#nextSequence = 0;
+    for (const batch of this.#batches) {
+      this.#number(batch);
+      if (batch.wire !== undefined) this.#finish(batch);
+    }
+  }
+
+  /** Gives all memory back; nothing can be sent any more. */
+  dispose(): void {
+    this.blocked = true;
+    for (const batch of this.#batches.splice(0)) this.#release(batch);
+    if (this.#open !== undefined) this.#release(this.#open);
+    this.#open = undefined;
+  }
+
+  #newBatch(first: EntryPlace): PendingBatch {
+    const { pool, limits, lanes } = this.#host;
+    // As large as the last one was, so that a quiet partition holds little.
+    const chunk = pool.take(Math.min(limits.targetBytes, this.#lastLength + this.#lastLength / 4));
+    this.#host.hold(chunk.length);
+    return new PendingBatch(first, chunk, lanes);
+  }
+
+  /** Counts the record that has just been added, and seals the batch when it is full. Returns the record's bytes. */
+  #appended(lane: number, recordBytes: number, header: EntryHeader, key: ByteWriter | undefined): number {
+    const batch = must(this.#open, 'a record was added to no batch');
+    const { builder } = batch;
+    if (builder.out.bytes !== batch.chunk) this.#noteGrowth(batch);
+    const { limits, compressor } = this.#host;
+    if (builder.length > limits.maxBytes) {
+      if (builder.count > 1) return this.#moveLast(lane, header, key);
+      if (compressor === undefined) this.#host.recordTooLarge(batch, builder.length);
+    }
+    batch.laneBytes[lane] += recordBytes;
+    if (builder.length + recordBytes >= limits.targetBytes) {
+      this.#seal();
+      this.#host.ready(this, true);
+    }
+    return recordBytes;
+  }
+
+  /** The last record made the batch too long: it becomes the first of the next batch. */
+  #moveLast(lane: number, header: EntryHeader, key: ByteWriter | undefined): number {
+    const { builder } = must(this.#open, 'there is no record to move');
+    const next = this.#newBatch(header);
+    const before = next.builder.length;
+    next.builder.appendBytes({
+      timestampMs: header.wallMs,
+      key,
+      source: builder.out.bytes,
+      start: builder.lastValueAt,
+      end: builder.lastValueEnd,
+    });
+    builder.dropLast();
+    this.#seal();
+    this.#open = next;
+    this.#host.ready(this, true);
+    return this.#appended(lane, next.builder.length - before, header, key);
+  }
+
+  #noteGrowth(batch: PendingBatch): void {
+    const { bytes } = batch.builder.out;
+    this.#host.pool.give(batch.chunk);
+    batch.chunk = bytes;
+    this.#setHeld(batch, bytes.length);
+  }
+
+  #setHeld(batch: PendingBatch, bytes: number): void {
+    this.#host.hold(bytes - batch.heldBytes);
+    batch.heldBytes = bytes;
+  }
+
+  #seal(): void {
+    const batch = must(this.#open, 'there is no batch to seal');
+    this.#open = undefined;
+    this.#lastLength = batch.builder.length;
+    this.#number(batch);
+    this.#batches.push(batch);
+    this.#pack(batch);
+  }
+
+  #number(batch: PendingBatch): void {
+    batch.baseSequence = this.#nextSequence;
+    this.#nextSequence = (this.#nextSequence + batch.builder.count) & SEQUENCE_MASK;
+  }
+
+  #pack(batch: PendingBatch): void {
+    const { compressor } = this.#host;
+    if (compressor === undefined) {
+      this.#finish(batch);
+      return;
+    }
+    const packed = compressor.compress(batch.builder.records);
+    if (packed instanceof Promise) {
+      packed.then(
+        (records) => this.#packed(batch, records),
+        (error: unknown) => this.#host.fail(error),
+      );
+    } else {
+      this.#packed(batch, packed);
+    }
+  }
+
+  #packed(batch: PendingBatch, records: Uint8Array): void {
+    const length = BATCH_HEADER_BYTES + records.length;
+    if (length < batch.builder.length) {
+      batch.packed = Buffer.allocUnsafeSlow(length);
+      batch.packed.set(records, BATCH_HEADER_BYTES);
+      this.#setHeld(batch, batch.chunk.length + length);
+    }
+    this.#finish(batch);
+    const { length: bytes } = batch.wireBytes;
+    if (bytes > this.#host.limits.maxBytes) this.#host.recordTooLarge(batch, bytes);
+    else this.#host.ready(this, false);
+  }
+
+  #finish(batch: PendingBatch): void {
+    const { compressor } = this.#host;
+    const bits = batch.packed === undefined ? 0 : (compressor?.bits ?? 0);
+    batch.wire = batch.packed ?? batch.builder.out.view();
+    batch.sentBytes = batch.wire.length;
+    const { id: producerId, epoch: producerEpoch } = this.#producer;
+    batch.builder.finish(batch.wire, { producerId, producerEpoch, baseSequence: batch.baseSequence }, bits);
+  }
+
+  #release(batch: PendingBatch): void {
+    this.#host.pool.give(batch.chunk);
+    this.#setHeld(batch, 0);
+    batch.wire = batch.packed = undefined;
+  }
+}

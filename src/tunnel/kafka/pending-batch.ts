@@ -1,0 +1,62 @@
+import { must } from '../../shared/assert.ts';
+import { ByteWriter } from '../../shared/byte-writer.ts';
+import { RecordBatchBuilder } from './record-batch-builder.ts';
+
+/** Where an entry comes from, for error messages. */
+export interface EntryPlace {
+  readonly ns: string;
+  readonly seconds: number;
+  readonly increment: number;
+}
+
+/** One `flush` of a lane; due when every batch that it waits for is durable. */
+export interface Receipt {
+  /** Batches that still have to become durable. */
+  waitsFor: number;
+  readonly onDurable: () => void;
+  /** Gives the receipts of the lane that are due, in their order. */
+  readonly settle: () => void;
+}
+
+/** A batch from its first record until the broker has acknowledged it. */
+export class PendingBatch implements EntryPlace {
+  readonly builder: RecordBatchBuilder;
+  /** The buffer it is built in; may be replaced by a larger one. */
+  chunk: Buffer;
+  /** Bytes of memory it holds. */
+  heldBytes: number;
+  /** Record bytes by lane. */
+  readonly laneBytes: Float64Array;
+  readonly receipts: Receipt[] = [];
+  /** Its first entry, for error messages. */
+  readonly ns: string;
+  readonly seconds: number;
+  readonly increment: number;
+  /** Send it as soon as the broker has a free slot, even if there is room for more. */
+  flushRequested = false;
+  /** The packed records behind room for the header; undefined when they are sent as they are. */
+  packed: Buffer | undefined;
+  /** The finished batch, as it goes to the broker; undefined before. */
+  wire: Buffer | undefined;
+  /** Length of {@link wire}, also after it has been given back. */
+  sentBytes = 0;
+  baseSequence = 0;
+  acknowledged = false;
+
+  /** {@link wire} of a batch that is finished. */
+  get wireBytes(): Buffer {
+    return must(this.wire, 'a batch was sent before it was finished');
+  }
+
+  constructor(first: EntryPlace, chunk: Buffer, lanes: number) {
+    const out = new ByteWriter(0);
+    out.bytes = chunk;
+    this.builder = new RecordBatchBuilder(out);
+    this.chunk = chunk;
+    this.heldBytes = chunk.length;
+    this.laneBytes = new Float64Array(lanes);
+    this.ns = first.ns;
+    this.seconds = first.seconds;
+    this.increment = first.increment;
+  }
+}

@@ -1,0 +1,89 @@
+import type { Reader } from '@platformatic/kafka';
+import { writeUnsignedVarint } from './varint.ts';
+
+/** Produce v9 to v11 have the same form (KIP-482); v12 differs only for transactions. */
+export const PRODUCE = { key: 0, minVersion: 9, maxVersion: 11 } as const;
+
+/** One batch for one partition. */
+export interface ProducePart {
+  readonly partition: number;
+  readonly batch: Buffer;
+}
+
+/** The broker's answer for one partition. */
+export interface ProduceAnswer {
+  readonly partition: number;
+  readonly errorCode: number;
+  readonly errorMessage: string | null;
+}
+
+const ACKS_ALL = -1;
+const NULL_STRING = 0;
+const NO_TAGS = 0;
+/** Base offset, append time, log start offset. */
+const OFFSETS_AND_TIME_BYTES = 8 + 8 + 8;
+
+/**
+ * The body of a Produce request as pieces for one gathered write: the batches themselves are not copied.
+ * @param timeoutMs how long the broker may wait for its replicas
+ */
+export function produceBody(topic: string, parts: readonly ProducePart[], timeoutMs: number): Buffer[] {
+  const name = Buffer.from(topic);
+  const head = Buffer.alloc(name.length + 32);
+  let at = writeUnsignedVarint(head, 0, NULL_STRING);
+  at = head.writeInt16BE(ACKS_ALL, at);
+  at = head.writeInt32BE(timeoutMs, at);
+  at = writeUnsignedVarint(head, at, 1 + 1);
+  at = writeUnsignedVarint(head, at, name.length + 1);
+  name.copy(head, at);
+  at = writeUnsignedVarint(head, at + name.length, parts.length + 1);
+  const pieces: Buffer[] = [head.subarray(0, at)];
+  for (const { partition, batch } of parts) {
+    // The tags of the partition before stand in front of the next one.
+    const before = Buffer.alloc(10);
+    let next = pieces.length === 1 ? 0 : writeUnsignedVarint(before, 0, NO_TAGS);
+    next = before.writeInt32BE(partition, next);
+    next = writeUnsignedVarint(before, next, batch.length + 1);
+    pieces.push(before.subarray(0, next), batch);
+  }
+  pieces.push(Buffer.from([NO_TAGS, NO_TAGS, NO_TAGS]));
+  return pieces;
+}
+
+/** Reads a Produce response, v9 to v11. */
+export function parseProduceResponse(reader: Reader): ProduceAnswer[] {
+  const answers: ProduceAnswer[] = [];
+  readArray(reader, () => {
+    reader.readString();
+    readArray(reader, () => answers.push(readAnswer(reader)));
+  });
+  return answers;
+}
+
+function readAnswer(reader: Reader): ProduceAnswer {
+  const partition = reader.readInt32();
+  const errorCode = reader.readInt16();
+  reader.skip(OFFSETS_AND_TIME_BYTES);
+  let recordError: string | null = null;
+  readArray(reader, () => {
+    reader.readInt32();
+    recordError ??= reader.readNullableString();
+  });
+  return { partition, errorCode, errorMessage: reader.readNullableString() ?? recordError };
+}
+
+/**
+ * Reads a compact array of structures with tagged fields behind each. The client's own reader takes tags for absent,
+ * but a broker names the new leader in one when it no longer is it (KIP-951).
+ */
+function readArray(reader: Reader, readItem: () => void): void {
+  const length = reader.readUnsignedVarInt() - 1;
+  for (let i = 0; i < length; i++) {
+    readItem();
+    const tags = reader.readUnsignedVarInt();
+    for (let tag = 0; tag < tags; tag++) {
+      reader.readUnsignedVarInt();
+      reader.skip(reader.readUnsignedVarInt());
+    }
+  }
+}
