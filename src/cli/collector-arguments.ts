@@ -44,7 +44,7 @@ export function parseCollectorArguments(args: readonly string[]): CollectorArgum
     kind: 'run',
     conf: options.conf,
     verbose: options.verbose === true ? 1 : options.verbose,
-    set: options.set,
+    set: options.set ?? [],
     check: options.check === true,
   };
 }
@@ -53,7 +53,7 @@ interface ParsedOptions {
   readonly conf?: string;
   readonly verbose: Verbosity | true;
   readonly version?: true;
-  readonly set: string[];
+  readonly set?: string[];
   readonly check?: true;
 }
 
@@ -74,12 +74,7 @@ function collectorCommand(write: (text: string) => void): Command {
       verbosity,
       0,
     )
-    .option(
-      '--set <key=value>',
-      'set a key of the configuration; may be repeated',
-      (value: string, before: string[]) => [...before, value],
-      [],
-    )
+    .option('--set <key=value>', 'set a key of the configuration; may be repeated', collected)
     .option('--check', 'check the configuration and exit')
     .option('--version', 'print the version and exit')
     .helpOption('-h, --help', 'print this help and exit')
@@ -87,6 +82,10 @@ function collectorCommand(write: (text: string) => void): Command {
     .configureOutput({ writeOut: write, writeErr: write })
     .showHelpAfterError('(--help shows what there is)')
     .exitOverride();
+}
+
+function collected(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
 }
 
 function verbosity(text: string): Verbosity {

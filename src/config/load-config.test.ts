@@ -145,6 +145,11 @@ incr_sync.fetcher.buffer_capacity =
       'collector.conf:11: incr_sync.fetcher.buffer_capacity = (empty) is not allowed (it takes a whole number, 1 or more)',
     ]);
   });
+
+  test('an empty or missing configuration is not a mistake for every key', () => {
+    expect(mistakesOf('# nothing')).toHaveLength(2);
+    expect(() => loadConfig({ env: {}, set: [] })).toThrow('mongo_urls cannot be empty');
+  });
 });
 
 describe('conf.version', () => {

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { maskUrl } from '../shared/mask-url.ts';
 import { buildConfig } from './build-config.ts';
 import { checkConfVersion, checkRules } from './check-rules.ts';
@@ -29,10 +30,12 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   const fileIsRead = sources.file !== undefined && !mistakes.some(({ kind }) => kind === 'open');
   if (fileIsRead && !(given.hasOldKeys && !given.values.has('conf.version'))) {
     const version = given.values.has('conf.version') ? read.values['conf.version'] : undefined;
-    const mistake = checkConfVersion(version, read.whereOf('conf.version') ?? sources.file);
+    const mistake = checkConfVersion(version, read.whereOf('conf.version') ?? basename(sources.file ?? ''));
     if (mistake !== undefined) mistakes.unshift(mistake);
   }
-  if (!mistakes.some(({ kind }) => kind === 'open')) {
+  // A file that cannot be read or says nothing is one mistake, not one for each key that is missing.
+  const saysNothing = sources.file !== undefined && (!fileIsRead || given.values.size === 0);
+  if (!saysNothing) {
     const checked = checkRules(read);
     // A key that could not be read has its default here, which is not what the user meant: no second complaint.
     const wrongKeys = new Set(read.mistakes.map(({ key }) => key));
