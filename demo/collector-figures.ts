@@ -22,13 +22,14 @@ export const noFigures: CollectorFigures = {
 /** Asks both pages. @throws when the collector does not answer */
 export async function collectorFigures(collector: RunningCollector): Promise<CollectorFigures> {
   const [metrics, repl] = await Promise.all([collector.text('/metrics'), collector.text('/repl')]);
-  const page: { lsn_ckpt?: { time?: string } } = JSON.parse(repl);
+  const page: { lsn_ckpt?: { unix?: number; time?: string } } = JSON.parse(repl);
   return {
     entriesPerSecond: metric(metrics, 'oplogue_entries_per_second'),
     lagSeconds: metric(metrics, 'oplogue_lag_seconds'),
     bytesDurable: metric(metrics, 'oplogue_bytes_durable_total'),
     memoryBytes: metric(metrics, 'oplogue_process_resident_memory_bytes'),
-    checkpoint: page.lsn_ckpt?.time ?? noFigures.checkpoint,
+    // MongoShake shows no checkpoint as the year 1970.
+    checkpoint: (page.lsn_ckpt?.unix ?? 0) === 0 ? noFigures.checkpoint : (page.lsn_ckpt?.time ?? ''),
   };
 }
 

@@ -108,13 +108,14 @@ class Watcher {
       const tail = collector.log.trimEnd().split('\n').slice(-20).join('\n');
       throw new TestbedError(`The collector has ended by itself:\n${tail}`);
     }
+    const arrived: DemoOperation[] = [];
     await this.#read((value) => {
       for (const operation of decodeMessage(options.message, value)) {
         if (operation.mark !== undefined) check.arrived(operation.mark);
-        this.#latest.push(operation);
+        arrived.push(operation);
       }
-      this.#latest = this.#latest.slice(-latestMax);
     });
+    if (arrived.length > 0) this.#latest = sample(arrived);
     // A page that does not answer once is no reason to end: if the collector is gone, the next look says so.
     this.#figures = await collectorFigures(collector).catch(() => this.#figures);
     this.#view.show({
@@ -124,4 +125,10 @@ class Watcher {
       elapsedSeconds: this.elapsedSeconds,
     });
   }
+}
+
+/** A few, spread over all: the last ones alone would mostly be of one kind. */
+function sample(operations: readonly DemoOperation[]): DemoOperation[] {
+  const step = Math.max(1, Math.ceil(operations.length / latestMax));
+  return operations.filter((_, i) => i % step === 0);
 }

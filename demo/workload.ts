@@ -153,7 +153,7 @@ const details: Record<Kind, () => Record<string, unknown>> = {
       quantity: 1 + Math.floor(Math.random() * 5),
       price: Math.round(Math.random() * 20_000) / 100,
     })),
-    address: { city: pick(['Lyon', 'Kraków', 'Oslo', '東京', 'Quito']), zip: '10115' },
+    address: { city: pick(['Lyon', 'Kraków', 'Oslo', 'München', 'Quito']), zip: '10115' },
     note: 'leave it with the neighbours if nobody is at home',
   }),
   users: () => ({
