@@ -94,7 +94,9 @@ async function readPartition(reader: PartitionReader, from: bigint, end: bigint)
     const aborted = new AbortedTransactions(answer);
     const before = next;
     for (const batch of answer.records ?? []) {
-      if (!aborted.hides(batch)) visitBatch(reader, batch, { from: next, end });
+      // What came after the end was asked for is left for the next call, and not counted as read.
+      if (batch.firstOffset >= end) break;
+      if (!aborted.hides(batch)) visitBatch(reader, batch, next);
       const afterBatch = batch.firstOffset + BigInt(batch.lastOffsetDelta) + 1n;
       if (afterBatch > next) next = afterBatch;
     }
@@ -139,7 +141,7 @@ function visitBatch(
 ): void {
   for (const record of batch.records) {
     const offset = batch.firstOffset + BigInt(record.offsetDelta);
-    if (offset < range.from || offset >= range.end) continue;
+    if (offset < from) continue;
     const headers = new Map<string, Buffer>();
     for (const [name, value] of record.headers) headers.set(String(name), value ?? Buffer.alloc(0));
     reader.visit({

@@ -90,6 +90,35 @@ describe.each(['kafka39', 'kafka4'] as const)('the shared %s', (name) => {
   });
 });
 
+test('a reader that follows a topic while it is written sees every record once', async () => {
+  const brokers = inject('kafka4');
+  const kafka = connectKafka(brokers);
+  const topic = 'testbed-followed';
+  await kafka.createTopic({ topic });
+  let writing = true;
+  const written = (async () => {
+    const all: string[] = [];
+    for (let i = 0; i < 40; i++) {
+      const values = Array.from({ length: 50 }, (_, j) => `${i}-${j}`);
+      await produce(
+        brokers,
+        values.map((value) => message(topic, value)),
+      );
+      all.push(...values);
+    }
+    writing = false;
+    return all;
+  })();
+  const seen: string[] = [];
+  let from = new Map<number, bigint>();
+  for (let last = false; !last;) {
+    last = !writing;
+    from = await visitTopic({ brokers, topic, from, visit: (record) => seen.push(String(record.value)) });
+  }
+  expect(seen).toEqual(await written);
+  await kafka.deleteTopic(topic);
+});
+
 test('the shared replica set takes writes and shows them in its oplog', async () => {
   await using client = await new MongoClient(inject('mongoUrl')).connect();
   const db = client.db('testbed_smoke');
