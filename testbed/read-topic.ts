@@ -134,11 +134,7 @@ async function fetchPartition(reader: PartitionReader, offset: bigint): Promise<
   return answer;
 }
 
-function visitBatch(
-  reader: PartitionReader,
-  batch: RecordsBatch,
-  range: { from: bigint; end: bigint },
-): void {
+function visitBatch(reader: PartitionReader, batch: RecordsBatch, from: bigint): void {
   for (const record of batch.records) {
     const offset = batch.firstOffset + BigInt(record.offsetDelta);
     if (offset < from) continue;
