@@ -72,6 +72,16 @@ describe('the house is tidy', () => {
     expect(urls).toEqual([]);
   });
 
+  test('the lock file has every optional package, or npm ci fails where a registry lacks other platforms', () => {
+    const lock: { packages: Record<string, { optionalDependencies?: Record<string, string> }> } = JSON.parse(
+      readFileSync('package-lock.json', 'utf8'),
+    );
+    const missing = Object.values(lock.packages)
+      .flatMap((it) => Object.keys(it.optionalDependencies ?? {}))
+      .filter((name) => lock.packages[`node_modules/${name}`] === undefined);
+    expect(missing, 'run node scripts/complete-lock-file.js').toEqual([]);
+  });
+
   test('nothing points at the machine it was written on', () => {
     const banned = [word('/wo', 'rk/'), word('"/t', 'mp/'), word("'/t", 'mp/'), word('shared/', 'reference')];
     const text = sourceFiles(['docs', 'conf', 'bin'], ['.md', '.conf', '.js', '.json']);
