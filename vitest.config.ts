@@ -13,6 +13,8 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['src/**/*.test.ts', 'test/house/**/*.test.ts', '{demo,testbed,bench}/**/*.test.ts'],
+          // Some handle 16 MB documents, beside servers that take both cores.
+          testTimeout: minuteMs,
         },
       },
       {
