@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { MongoClient, type AnyBulkWriteOperation, type Document } from 'mongodb';
+import { MongoClient, type AnyBulkWriteOperation } from 'mongodb';
 
 export interface BacklogOptions {
   readonly url: string;
@@ -23,7 +23,7 @@ export async function prepareBacklog(options: BacklogOptions): Promise<number> {
     let written = 0;
     for (let batch = 0; written < options.entries; batch++) {
       const size = Math.min(BATCH, options.entries - written);
-      const collection = client.db('bench').collection(`orders${batch % collections}`);
+      const collection = client.db('bench').collection<Order>(`orders${batch % collections}`);
       await collection.bulkWrite(operationsOf(batch, { size, fill }), { ordered: true });
       written += size;
     }
@@ -33,28 +33,37 @@ export async function prepareBacklog(options: BacklogOptions): Promise<number> {
   }
 }
 
+/** The document of the workload: an order as a shop has it. */
+interface Order {
+  readonly _id: string;
+  readonly [field: string]: unknown;
+}
+
 /** Operations that each change exactly one document, so that each makes exactly one entry. */
-function operationsOf(batch: number, options: { size: number; fill: string }): AnyBulkWriteOperation[] {
-  const operations: AnyBulkWriteOperation[] = [];
+function operationsOf(
+  batch: number,
+  options: { size: number; fill: string },
+): AnyBulkWriteOperation<Order>[] {
+  const operations: AnyBulkWriteOperation<Order>[] = [];
   const ids: string[] = [];
   for (let i = 0; i < options.size; i++) {
     const kind = i % 20;
     if (kind < 16 || ids.length === 0) {
       const _id = `${batch}-${i}-${Math.random().toString(36).slice(2, 10)}`;
       ids.push(_id);
-      operations.push({ insertOne: { document: orderOf(_id, batch * BATCH + i, options.fill) } as never });
+      operations.push({ insertOne: { document: orderOf(_id, batch * BATCH + i, options.fill) } });
     } else if (kind < 19) {
-      const filter = { _id: ids[(i * 7) % ids.length] };
+      const filter = { _id: ids[(i * 7) % ids.length] ?? '' };
       const update = { $set: { status: `paid-${batch}-${i}`, 'totals.paid': i * 1.25, at: new Date() } };
-      operations.push({ updateOne: { filter, update } } as never);
+      operations.push({ updateOne: { filter, update } });
     } else {
-      operations.push({ deleteOne: { filter: { _id: ids.shift() } } } as never);
+      operations.push({ deleteOne: { filter: { _id: ids.shift() ?? '' } } });
     }
   }
   return operations;
 }
 
-function orderOf(_id: string, n: number, fill: string): Document {
+function orderOf(_id: string, n: number, fill: string): Order {
   return {
     _id,
     customer: `customer-${n % 5000}`,

@@ -67,8 +67,8 @@ async function main(): Promise<void> {
     entries: Number(options.entries),
     fillBytes: Number(options['fill-bytes']),
   });
-  const commands = [['oplogue', 'node bin/collector.js -conf={conf} -verbose=2'] as const];
-  if (options.peer !== undefined) commands.push(['peer', options.peer] as never);
+  const commands = new Map([['oplogue', 'node bin/collector.js -conf={conf} -verbose=2']]);
+  if (options.peer !== undefined) commands.set('peer', options.peer);
   const rows: Row[] = [];
   const chosen = modes.filter((mode) => options.modes.split(',').includes(mode.name));
   for (let run = 0; run < Number(options.repeat); run++) {

@@ -12,6 +12,7 @@ import type { LaneRouter } from '../oplog/lane-router.ts';
 import { incrementOf, positionOf, secondsOf, type Position } from '../oplog/position.ts';
 import { ByteWriter } from '../shared/byte-writer.ts';
 import type { MemoryBudget } from '../shared/memory-budget.ts';
+import { settledOrAborted } from '../shared/settled-or-aborted.ts';
 import type { RawBatch } from '../source/change-source.ts';
 import type { Governor } from './governor.ts';
 import type { Lane } from './lane.ts';
@@ -53,6 +54,8 @@ export class Pipeline {
   readonly #header = new EntryHeader();
   readonly #rewritten = new EntryHeader();
   readonly #scratch = new ByteWriter();
+  /** The signal aborted before the entry could be carried whole: it does not count, and comes again after a restart. */
+  #isCut = false;
   /** Position of the entry before the one that is being handled. */
   #previousSeconds: number;
   #previousIncrement: number;
@@ -68,7 +71,8 @@ export class Pipeline {
 
   /**
    * Handles all entries of the batch. Resolves when they have been given to their lanes and sent on their way, not when they
-   * are durable; that is what the acknowledgement window tells.
+   * are durable; that is what the acknowledgement window tells. When the signal aborts it ends early, after a whole entry,
+   * and what it has handled counts, so that an orderly stop sends nothing twice.
    */
   async handle(batch: RawBatch, signal: AbortSignal): Promise<void> {
     const { budget, governor } = this.#options;
@@ -83,9 +87,10 @@ export class Pipeline {
         while (bytes[++at] !== 0);
         at = scanEntryHeader(header, bytes, at + 1);
         if (governor.isActive && !(await governor.admit(header, signal))) break;
-        if (entries++ === 0) firstWallMs = header.wallMs;
         const wait = this.#handleEntry(header, signal);
         if (wait !== undefined) await wait;
+        if (this.#isCut) break;
+        if (entries++ === 0) firstWallMs = header.wallMs;
         this.#stats.entriesRead++;
         this.#previousSeconds = header.seconds;
         this.#previousIncrement = header.increment;
@@ -93,7 +98,7 @@ export class Pipeline {
     } finally {
       budget.give(batch.budgetBytes);
     }
-    if (entries === 0 || signal.aborted) return;
+    if (entries === 0) return;
     this.#finishBatch(bytes.length, entries, givenBefore, firstWallMs);
   }
 
@@ -146,7 +151,7 @@ export class Pipeline {
       stats.entriesFiltered++;
       return undefined;
     }
-    return this.#give(header, info);
+    return this.#give(header, info, signal);
   }
 
   #handleRare(header: EntryHeader, kind: EntryKind, signal: AbortSignal): Promise<void> | undefined {
@@ -192,7 +197,9 @@ export class Pipeline {
 
   async #giveAlone(header: EntryHeader, signal: AbortSignal): Promise<void> {
     await this.#flushAndWait(header.position, signal);
-    const wait = this.#give(header, this.#options.namespaces.lookup(header));
+    this.#isCut = signal.aborted;
+    if (this.#isCut) return;
+    const wait = this.#give(header, this.#options.namespaces.lookup(header), signal);
     if (wait !== undefined) await wait;
     await this.#flushAndWait(header.position, signal);
   }
@@ -227,6 +234,9 @@ export class Pipeline {
       for await (const { part, last } of transactions.parts(header, kind, signal)) {
         await this.#handlePart(part, { last, signal });
       }
+      // Parts may be missing when the signal has aborted.
+      this.#isCut = signal.aborted;
+      if (this.#isCut) return;
     }
     if (kind !== EntryKind.commitPrepared) await this.#handlePart(header, { last: true, signal });
   }
@@ -245,10 +255,10 @@ export class Pipeline {
       this.#stats.entriesFiltered++;
       return undefined;
     }
-    return this.#give(operation, info);
+    return this.#give(operation, info, signal);
   }
 
-  #give(header: EntryHeader, info: NamespaceInfo): Promise<void> | undefined {
+  #give(header: EntryHeader, info: NamespaceInfo, signal: AbortSignal): Promise<void> | undefined {
     const stats = this.#stats;
     info.entries++;
     stats.entriesGiven++;
@@ -266,8 +276,9 @@ export class Pipeline {
         stats.commands++;
     }
     const lane = this.#lanes[this.#options.router.route(header, info)];
-    if (this.#options.stripsGid && header.gAt !== 0) return lane.append(this.#withoutGid(header));
-    return lane.append(header);
+    const strips = this.#options.stripsGid && header.gAt !== 0;
+    const wait = lane.append(strips ? this.#withoutGid(header) : header);
+    return wait === undefined ? undefined : settledOrAborted(wait, signal);
   }
 
   #withoutGid(header: EntryHeader): EntryHeader {
