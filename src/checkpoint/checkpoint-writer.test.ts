@@ -110,8 +110,8 @@ describe('CheckpointWriter', () => {
     expect(stopped).toMatchObject({
       status: 'rejected',
       reason: expect.objectContaining({
-        message: expect.stringContaining('within 10000 ms') as string,
-      }) as unknown,
+        message: expect.stringContaining('within 10000 ms'),
+      }),
     });
   });
 });

@@ -1,4 +1,5 @@
 import { MongoClient, type MongoClientOptions } from 'mongodb';
+import { closeClient } from './close-client.ts';
 import { readPreferenceOf, type ConnectMode } from './connect-mode.ts';
 import { connectionError } from './mongo-connection-error.ts';
 import { MongoConnection } from './mongo-connection.ts';
@@ -49,7 +50,7 @@ export async function connectMongo(options: ConnectMongoOptions): Promise<MongoC
     connection.topology = topologyOf(hello, buildInfo);
     return connection;
   } catch (error) {
-    await client?.close();
+    if (client !== undefined) await closeClient(client);
     throw connectionError(error, { url: options.url, purpose: options.purpose });
   }
 }

@@ -7,6 +7,7 @@ import {
 } from 'mongodb';
 import { must } from '../shared/assert.ts';
 import { maskUrl } from '../shared/mask-url.ts';
+import { closeClient } from './close-client.ts';
 import { modeAllows, readPreferenceOf, type ConnectMode } from './connect-mode.ts';
 import { directMongoUrl, isSrvUrl } from './mongo-url.ts';
 import { PinnedMember } from './pinned-member.ts';
@@ -102,7 +103,7 @@ export class MongoConnection implements AsyncDisposable {
     try {
       await client.connect();
     } catch (error) {
-      await client.close();
+      await closeClient(client);
       throw error;
     }
     return new PinnedMember(client, host ?? this.client.options.hosts[0]?.toString() ?? '');
@@ -124,7 +125,7 @@ export class MongoConnection implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.client.close();
+    await closeClient(this.client);
   }
 }
 

@@ -1,8 +1,6 @@
 import type { ClientSession, Document, MongoClient } from 'mongodb';
+import { closeClient } from './close-client.ts';
 import { RawCursor, type RawReply } from './raw-cursor.ts';
-
-/** How long the farewell to a cursor may take; a frozen server must not hold us. */
-const KILL_CURSOR_TIMEOUT_MS = 1000;
 
 /** A connection to exactly one member of a replica set; holds at most one cursor at a time. */
 export class PinnedMember implements AsyncDisposable {
@@ -44,8 +42,9 @@ export class PinnedMember implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#cursor?.kill(AbortSignal.timeout(KILL_CURSOR_TIMEOUT_MS));
-    for (const session of this.#sessions) await session.endSession();
-    await this.#client.close();
+    await closeClient(this.#client, async () => {
+      await this.#cursor?.kill();
+      for (const session of this.#sessions) await session.endSession();
+    });
   }
 }

@@ -50,11 +50,11 @@ export class RawCursor {
   }
 
   /** Tells the server that the cursor is not needed any more; never fails. */
-  async kill(signal: AbortSignal): Promise<void> {
+  async kill(): Promise<void> {
     if (!this.isOpen) return;
     const command = { killCursors: this.#collection, cursors: [Long.fromBigInt(this.#id)] };
     this.#id = 0n;
-    await this.#db.command(command, { session: this.#session, signal }).catch(() => undefined);
+    await this.#db.command(command, { session: this.#session }).catch(() => undefined);
   }
 
   async #run(command: Document, signal: AbortSignal): Promise<RawReply> {
