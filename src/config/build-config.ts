@@ -45,7 +45,6 @@ function sourceOf(values: OptionValues): SourceConfig {
     }),
     connectMode: values.mongo_connect_mode,
     readConcern: values['incr_sync.read_concern'],
-    fetchBatchSize: values['incr_sync.reader.fetch_batch_size'],
     targetDelaySeconds: values['incr_sync.target_delay'],
   };
 }
@@ -83,14 +82,10 @@ function checkpointOf(values: OptionValues, source: SourceConfig): CheckpointCon
 }
 
 function workersOf(values: OptionValues): WorkersConfig {
-  const threads = values['lanes.threads'];
   return {
     count: values['incr_sync.worker'],
     shardKey: values['incr_sync.shard_key'],
     shardByIdCollections: values['incr_sync.shard_by_object_id_whitelist'],
-    batchQueueSize: values['incr_sync.worker.batch_queue_size'],
-    batchEntriesMax: values['incr_sync.adaptive.batching_max_size'],
-    threads: threads === 'auto' ? threads : Number(threads),
   };
 }
 

@@ -7,7 +7,6 @@ import type { OptionKey, OptionValues } from './option-table.ts';
 
 /** Lowest `conf.version` that is understood; MongoShake raises it when it renames keys. */
 const confVersionMin = 10;
-const laneThreadsMax = 64;
 const kafkaLoginPattern = /^[^@]+@./;
 
 /** What the rules look at, and what they say. */
@@ -210,13 +209,21 @@ function checkWorkers(checking: Checking): void {
       "incr_sync.shard_by_object_id_whitelist should only be set when 'incr_sync.shard_key == collection'";
     report(checking, { key: 'incr_sync.shard_by_object_id_whitelist', text, hint: 'empty it' });
   }
-  const threads = values['lanes.threads'];
-  if (threads !== 'auto' && !(/^\d+$/.test(threads) && Number(threads) <= laneThreadsMax)) {
-    const text = `lanes.threads = ${threads} is not allowed`;
+  checkLaneThreads(checking);
+}
+
+function checkLaneThreads(checking: Checking): void {
+  const threads = checking.values['lanes.threads'];
+  const key = 'lanes.threads';
+  if (threads === 'auto' || /^0+$/.test(threads)) return;
+  if (/^\d+$/.test(threads)) {
+    const text = `lanes.threads = ${threads} needs workers in threads of their own, which is not built yet`;
+    report(checking, { key, text, hint: 'remove the line or choose 0' });
+  } else {
     report(checking, {
-      key: 'lanes.threads',
-      text,
-      hint: `it takes auto or a number from 0 to ${laneThreadsMax}`,
+      key,
+      text: `lanes.threads = ${threads} is not allowed`,
+      hint: 'it takes auto or 0',
       kind: 'parse',
     });
   }

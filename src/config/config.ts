@@ -16,7 +16,6 @@ export interface SourceConfig {
   readonly tls: MongoTlsConfig | undefined;
   readonly connectMode: OptionValues['mongo_connect_mode'];
   readonly readConcern: OptionValues['incr_sync.read_concern'];
-  readonly fetchBatchSize: number;
   readonly targetDelaySeconds: number;
 }
 
@@ -53,11 +52,6 @@ export interface WorkersConfig {
   readonly count: number;
   readonly shardKey: OptionValues['incr_sync.shard_key'];
   readonly shardByIdCollections: readonly string[];
-  readonly batchQueueSize: number;
-  /** Most entries of a batch. */
-  readonly batchEntriesMax: number;
-  /** Threads that the lanes run in; 0: the main thread. */
-  readonly threads: number | 'auto';
 }
 
 /** How to log in to Kafka. */

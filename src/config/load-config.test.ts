@@ -62,7 +62,7 @@ describe('a small configuration', () => {
       intervalMs: 5000,
     });
     expect(config.http).toEqual({ bind: '127.0.0.1', port: 9100 });
-    expect(config.workers).toMatchObject({ count: 8, shardKey: 'collection', threads: 'auto' });
+    expect(config.workers).toMatchObject({ count: 8, shardKey: 'collection' });
     expect(config.tunnel.kafka).toMatchObject({
       topic: 'orders',
       brokers: [{ host: '127.0.0.1', port: 9092 }],
@@ -215,7 +215,19 @@ incr_sync.conflict_write_to = none`);
     expect(notices).toEqual([
       {
         level: 'debug',
-        text: expect.stringContaining('Keys without effect: incr_sync.conflict_write_to'),
+        text: expect.stringContaining('with their usual value: incr_sync.conflict_write_to'),
+      },
+    ]);
+  });
+
+  test('a key without effect that somebody gave a value of their own is told, with the reason', () => {
+    const { notices } = load(`${least}incr_sync.reader.fetch_batch_size = 2000\nlanes.threads = 0`);
+    expect(notices).toEqual([
+      {
+        level: 'info',
+        text: expect.stringMatching(
+          /^Keys without effect: incr_sync\.reader\.fetch_batch_size \(.*memory\.limit/,
+        ),
       },
     ]);
   });
@@ -251,7 +263,8 @@ describe('rules between keys', () => {
     ['tunnel.kafka.sasl.enable = true', 'needs tunnel.kafka.sasl.auth'],
     ['tunnel.kafka.tls.cert_file = /dev/null', 'belong together'],
     ['tunnel.kafka.tls.ca_file = /nowhere/ca.pem', 'the file cannot be read'],
-    ['lanes.threads = some', 'it takes auto or a number from 0 to 64'],
+    ['lanes.threads = some', 'it takes auto or 0'],
+    ['lanes.threads = 4', 'needs workers in threads of their own, which is not built yet'],
     ['id = a/b', 'it names the pid file'],
     [
       'full_sync.reader.read_document_count = 0',

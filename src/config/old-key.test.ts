@@ -95,7 +95,7 @@ describe('a configuration of the releases before 2.4', () => {
     expect(config.filter).toMatchObject({ allow: ['shop.orders', 'crm'], ddlEnabled: false });
     expect(config.http.port).toBe(9110);
     expect(config.log).toMatchObject({ level: 'info', file: 'collector.log', flush: false });
-    expect(config.workers).toMatchObject({ count: 4, batchEntriesMax: 16_384 });
+    expect(config.workers).toMatchObject({ count: 4 });
     expect(config.checkpoint).toMatchObject({
       storage: 'database',
       collection: 'ckpt_beijing',

@@ -128,7 +128,9 @@ export const sourceOptions = {
     meansDefault: 'zero and below',
     goName: 'IncrSyncReaderFetchBatchSize',
     since: '2.8.4',
-    text: 'How many oplog entries are asked for at once, at most.',
+    ignored:
+      'how much is asked for follows from memory.limit and the size of the entries (MongoShake does not heed this key either)',
+    text: 'How many oplog entries are asked for at once.',
   },
   'incr_sync.target_delay': {
     section: 'source',

@@ -247,7 +247,7 @@ export const tunnelOptions = {
     goName: 'IncrSyncTunnelWriteThread',
     since: '2.8.4',
     inner: true,
-    ignored: 'lanes.threads chooses how many threads encode',
+    ignored: 'each worker encodes its own entries',
     text: 'Encoders of MongoShake: a multiple of incr_sync.worker; 0 for as many as workers.',
   },
   'lanes.threads': {
@@ -255,7 +255,8 @@ export const tunnelOptions = {
     type: 'string',
     default: 'auto',
     since: 'oplogue',
-    text: 'In how many threads the lanes run. auto: chosen by the number of cores. 0: in the main thread.',
+    inner: true,
+    text: 'In how many threads the workers run. auto and 0: in the main thread. Other numbers need workers in threads of their own, which is not built yet, and are refused.',
   },
   'incr_sync.worker.batch_queue_size': {
     section: 'workers',
@@ -265,7 +266,8 @@ export const tunnelOptions = {
     meansDefault: 'zero',
     goName: 'IncrSyncWorkerBatchQueueSize',
     since: '2.8.4',
-    text: 'Batches that may wait for one worker. What really bounds the queues is memory.limit.',
+    ignored: 'what waits is bounded in bytes, by memory.limit',
+    text: 'Batches that may wait for one worker.',
   },
   'incr_sync.adaptive.batching_max_size': {
     section: 'workers',
@@ -274,6 +276,7 @@ export const tunnelOptions = {
     meansDefault: 'zero and below',
     goName: 'IncrSyncAdaptiveBatchingMaxSize',
     since: '2.8.4',
+    ignored: 'a batch is one reply of the source, whose size follows from memory.limit',
     text: 'How many entries go into one batch, at most.',
   },
   'incr_sync.fetcher.buffer_capacity': {
@@ -283,7 +286,7 @@ export const tunnelOptions = {
     meansDefault: 'zero and below',
     goName: 'IncrSyncFetcherBufferCapacity',
     since: '2.8.4',
-    ignored: 'queues are bounded by memory.limit',
+    ignored: 'what waits is bounded in bytes, by memory.limit',
     text: "Entries in one item of MongoShake's queues.",
   },
   'incr_sync.reader.buffer_time': {

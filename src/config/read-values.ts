@@ -20,7 +20,9 @@ export interface ReadValues {
 export function readValues(given: GivenValues, confPath?: string): ReadValues {
   const values: Record<string, unknown> = {};
   const mistakes: ConfigMistake[] = [];
-  const ignored: string[] = [];
+  // Ignored keys with a value that somebody chose, and those that stand as they were shipped.
+  const chosen: string[] = [];
+  const asShipped: string[] = [];
   for (const key of optionKeys) {
     const option = optionOf(key);
     values[key] = option.default;
@@ -34,11 +36,17 @@ export function readValues(given: GivenValues, confPath?: string): ReadValues {
     values[key] = parsed.value;
     const missing = missingFeature(option, parsed.value);
     if (missing !== undefined) mistakes.push(notBuilt(option, value, missing));
-    else if (option.ignored !== undefined) ignored.push(`${key} (${option.ignored})`);
+    else if (option.ignored !== undefined)
+      (isAsShipped(option, parsed.value) ? asShipped : chosen).push(`${value.writtenAs} (${option.ignored})`);
   }
   const notices: Notice[] = [];
-  if (ignored.length > 0)
-    notices.push({ level: 'debug', text: `Keys without effect: ${ignored.join(', ')}` });
+  if (chosen.length > 0) notices.push({ level: 'info', text: `Keys without effect: ${chosen.join(', ')}` });
+  if (asShipped.length > 0) {
+    notices.push({
+      level: 'debug',
+      text: `Keys without effect, with their usual value: ${asShipped.join(', ')}`,
+    });
+  }
   assert(isComplete(values), 'a key of the option table has no value');
   return {
     values,
@@ -51,6 +59,11 @@ export function readValues(given: GivenValues, confPath?: string): ReadValues {
 // The types hold too: parseValue keeps to the type of the option, as each default in the table does.
 function isComplete(values: Record<string, unknown>): values is OptionValues {
   return optionKeys.every((key) => Object.hasOwn(values, key));
+}
+
+function isAsShipped(option: Option, value: unknown): boolean {
+  const text = String(value);
+  return text === String(option.default) || text === option.shipped;
 }
 
 /** The feature that a value needs and that is not built yet. */

@@ -25,14 +25,20 @@ describe('Sentinel', () => {
     [{ OplogDump: 3 }, "OplogDump option isn't corret"],
     [{ Pause: true, ExitPoint: 2 ** 62 }, "ExitPoint option isn't corret"],
     [{ ExitPoint: '9223372036854775808' }, "ExitPoint option isn't corret"],
+    [{ Pause: true, OplogDump: 1 }, 'OplogDump is not built yet'],
+    [{ DuplicatedDump: true }, 'DuplicatedDump is not built yet'],
     [{ constructor: 1 }, 'constructor is not exist'],
     [[], 'request json options wrong format'],
     [null, 'request json options wrong format'],
-  ])('answers %j as MongoShake does, and changes nothing', (options, answer) => {
+  ])('answers %j with what is wrong, and changes nothing', (options, answer) => {
     const sentinel = new Sentinel();
     const before = sentinel.values();
     expect(sentinel.apply(options)).toBe(answer);
     expect(sentinel.values()).toEqual(before);
+  });
+
+  test('takes the options that are not built while they are off', () => {
+    expect(new Sentinel().apply({ OplogDump: 0, DuplicatedDump: false, TPS: 5 })).toBe('success');
   });
 
   test('keeps all 64 bits of ExitPoint', () => {

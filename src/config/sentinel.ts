@@ -16,6 +16,12 @@ type Reader<T> = (value: unknown) => T | undefined;
 
 const none = -1n;
 
+/** Whether a value asks for something that is not built: a dump of what passes. Off is taken. */
+const notBuilt: { readonly [K in SentinelName]?: (value: unknown) => boolean } = {
+  OplogDump: (value) => value !== 0,
+  DuplicatedDump: (value) => value !== false,
+};
+
 const readers: { readonly [K in SentinelName]: Reader<SentinelValues[K]> } = {
   // 0: nothing, 1: a sample, 2: everything.
   OplogDump: (value) => (value === 0 || value === 1 || value === 2 ? value : undefined),
@@ -84,7 +90,7 @@ export class Sentinel {
    * Sets options by name, all or none.
    * @param options an object; ExitPoint may be a number, a bigint or a decimal string.
    * @returns MongoShake's answer: `success`, `<name> is not exist`, `<name> option isn't corret` (its spelling), or
-   * `request json options wrong format`.
+   * `request json options wrong format`; and, ours, `<name> is not built yet`.
    */
   apply(options: unknown): string {
     if (typeof options !== 'object' || options === null || Array.isArray(options)) {
@@ -97,6 +103,7 @@ export class Sentinel {
     for (const [name, value] of entries) {
       changes[name] = isSentinelName(name) ? readers[name](value) : undefined;
       if (changes[name] === undefined) return `${name} option isn't corret`;
+      if (isSentinelName(name) && notBuilt[name]?.(value) === true) return `${name} is not built yet`;
     }
     Object.assign(this.#values, changes);
     for (const listener of this.#listeners) listener();

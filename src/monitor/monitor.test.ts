@@ -1,5 +1,6 @@
 import { createServer } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
+import { Sentinel } from '../config/sentinel.ts';
 import { LatencyHistogram } from '../metrics/latency-histogram.ts';
 import { MetricsRegistry } from '../metrics/metrics-registry.ts';
 import { ReplicationStats } from '../metrics/replication-stats.ts';
@@ -171,6 +172,18 @@ describe('/sentinel/options', () => {
     const { reply, seen } = await post('{"Nope":1}', { 'content-type': 'application/x-www-form-urlencoded' });
     expect(reply.json()).toEqual({ sentinel: 'Nope is not exist' });
     expect(seen).toEqual([{ Nope: 1 }]);
+  });
+
+  test('a position of 64 bits keeps every digit on its way in and out', async () => {
+    const monitor = monitorOf([], { sentinel: new Sentinel() });
+    for (const position of ['7398000000000000001', '-1', '9223372036854775807']) {
+      const payload = `{"ExitPoint": ${position}}`;
+      const answer = await monitor.server.inject({ method: 'POST', url: '/sentinel/options', payload });
+      expect(answer.json()).toEqual({ sentinel: 'success' });
+      const page = await get(monitor, '/sentinel');
+      expect(page.headers['content-type']).toBe('application/json; charset=utf-8');
+      expect(page.body).toContain(`"ExitPoint":${position},`);
+    }
   });
 
   test.each(['', '{', '[]', 'null', '1'])('answers %j as MongoShake answers bad JSON', async (payload) => {

@@ -1,5 +1,6 @@
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { SourceView } from '../metrics/source-view.ts';
+import { parseExactJson, stringifyExactJson } from '../shared/exact-json.ts';
 import type { MemoryBudget } from '../shared/memory-budget.ts';
 import { defaultHealthLimits, health, type HealthLimits } from './health.ts';
 import { oneOrMany, persistPage, queuePage, replPage, workerPage } from './mongoshake-pages.ts';
@@ -16,6 +17,7 @@ const keepAliveMs = 30_000;
 
 /** What `/sentinel` shows and `/sentinel/options` changes; the real one belongs to the config room. */
 export interface SentinelControl {
+  /** The options; a bigint where a number is not exact. */
   values(): Record<string, unknown>;
   /** Applies options and gives MongoShake's answer: `success`, or what is wrong. */
   apply(options: unknown): string;
@@ -111,7 +113,10 @@ export class Monitor implements AsyncDisposable {
   #addMongoShakePages(): void {
     const { id, version, sources, sentinel, conf } = this.#options;
     this.#add('GET', '/conf', () => conf);
-    this.#add('GET', '/sentinel', () => sentinel.values());
+    // ExitPoint is a position of 64 bits: every digit goes out.
+    this.#add('GET', '/sentinel', (_request, reply) =>
+      reply.type('application/json; charset=utf-8').send(stringifyExactJson(sentinel.values())),
+    );
     this.#add('POST', '/sentinel/options', (request, reply) => this.#applySentinel(request, reply));
     this.#add('GET', '/repl', () =>
       oneOrMany(sources().map(({ stats }) => replPage(stats, { id, version }, Date.now()))),
@@ -193,7 +198,7 @@ export class Monitor implements AsyncDisposable {
 function parseJsonObject(body: unknown): object | undefined {
   if (typeof body !== 'string') return undefined;
   try {
-    const value: unknown = JSON.parse(body);
+    const value = parseExactJson(body);
     return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;
   } catch {
     return undefined;
