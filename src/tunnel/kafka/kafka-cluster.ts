@@ -40,8 +40,16 @@ export interface TopicSettings {
   readonly compactedOnly: boolean;
 }
 
-/** No broker could be reached; passes. */
-export class NoBrokerError extends Error {}
+/** Kafka is not ready to serve us; passes. */
+export class NotReadyError extends Error {
+  /** A broker has answered: it needs a moment, as it does after a topic was made. */
+  readonly hasAnswered: boolean;
+
+  constructor(message: string, options: { hasAnswered: boolean }) {
+    super(message);
+    this.hasAnswered = options.hasAnswered;
+  }
+}
 
 const TOPIC_RESOURCE = 2;
 const CREATE_TOPIC_TIMEOUT_MS = 30_000;
@@ -112,7 +120,8 @@ export class KafkaCluster {
     const { errorCode, errorMessage } = answer.topics[0];
     if (errorCode === KafkaCode.none || errorCode === KafkaCode.topicAlreadyExists) return;
     const text = describeCode(errorCode, errorMessage);
-    if (fateOf(errorCode) !== 'fatal') throw new NoBrokerError(`Topic ${name} cannot be created: ${text}`);
+    if (fateOf(errorCode) !== 'fatal')
+      throw new NotReadyError(`Topic ${name} cannot be created: ${text}`, { hasAnswered: true });
     throw new KafkaTunnelError({
       code: 'KAFKA_TOPIC_NOT_CREATED',
       message: `Topic ${name} cannot be created: ${text}`,
@@ -165,7 +174,7 @@ export class KafkaCluster {
     });
     if (answer.errorCode !== KafkaCode.none) {
       if (fateOf(answer.errorCode) === 'fatal') throw fatalError(answer.errorCode, 'No producer id');
-      throw new NoBrokerError(`No producer id: ${describeCode(answer.errorCode)}`);
+      throw new NotReadyError(`No producer id: ${describeCode(answer.errorCode)}`, { hasAnswered: true });
     }
     return { id: answer.producerId, epoch: answer.producerEpoch };
   }
@@ -173,7 +182,7 @@ export class KafkaCluster {
   /**
    * Asks the brokers one after the other until one answers.
    * @param first a node to ask before the others
-   * @throws NoBrokerError naming every address and reason; KafkaTunnelError for what only a person can cure
+   * @throws NotReadyError naming every address and reason; KafkaTunnelError for what only a person can cure
    */
   async #ask<T>(
     signal: AbortSignal,
@@ -199,7 +208,7 @@ export class KafkaCluster {
       }
     }
     signal.throwIfAborted();
-    throw new NoBrokerError(troubles.join('; '));
+    throw new NotReadyError(troubles.join('; '), { hasAnswered: false });
   }
 
   #candidates(first: number | undefined): Iterable<BrokerAddress> {

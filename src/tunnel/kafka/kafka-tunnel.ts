@@ -7,7 +7,7 @@ import { loadCompressor, type RecordsCompressor } from './compression.ts';
 import { connectionOptions } from './connection-options.ts';
 import { DocumentKeyWriter } from './document-key-writer.ts';
 import { EntryLane } from './entry-lane.ts';
-import { KafkaCluster, NoBrokerError, type TopicMetadata } from './kafka-cluster.ts';
+import { KafkaCluster, NotReadyError, type TopicMetadata } from './kafka-cluster.ts';
 import { describeCode, fatalError, fateOf, KafkaCode, KafkaTunnelError } from './kafka-error.ts';
 import type { KafkaLane, KafkaLaneHost } from './kafka-lane.ts';
 import type { KafkaTunnelOptions } from './kafka-tunnel-options.ts';
@@ -31,6 +31,8 @@ const BROKER_TIMEOUT_RATIO = 0.75;
 const MESSAGE_BYTES_DEFAULT = 1024 * 1024;
 const OPEN_BACKOFF_MIN_MS = 200;
 const OPEN_BACKOFF_MAX_MS = 5000;
+/** A cluster that has just started, or made the topic, says `not yet` a few times. */
+const QUIET_ATTEMPTS = 4;
 
 /**
  * Writes entries into a topic of Kafka: encoded in place into record batches ({@link PartitionWriter}), sent by an idempotent
@@ -87,15 +89,18 @@ export class KafkaTunnel implements Tunnel {
     });
     const backoff = new Backoff({ minMs: OPEN_BACKOFF_MIN_MS, maxMs: OPEN_BACKOFF_MAX_MS });
     const stop = AbortSignal.any([signal, this.#closed.signal]);
+    let warned = false;
     for (;;) {
       try {
         await this.#prepare(cluster, requestTimeoutMs, stop);
-        if (backoff.attempts > 0) logger.info('Kafka can be reached now');
+        if (warned) logger.info('Kafka can be reached now');
         this.#openTrouble = undefined;
         return;
       } catch (error) {
-        if (!(error instanceof NoBrokerError)) throw error;
-        if (this.#openTrouble !== error.message) {
+        if (!(error instanceof NotReadyError)) throw error;
+        const isUsual = error.hasAnswered && backoff.attempts < QUIET_ATTEMPTS;
+        if (this.#openTrouble !== error.message && !isUsual) {
+          warned = true;
           logger.warn({ trouble: error.message }, 'Kafka cannot be used yet; trying again until it can');
         }
         this.#openTrouble = error.message;
@@ -127,7 +132,7 @@ export class KafkaTunnel implements Tunnel {
     await Promise.resolve();
   }
 
-  /** @throws NoBrokerError when it may work later */
+  /** @throws NotReadyError when it may work later */
   async #prepare(cluster: KafkaCluster, requestTimeoutMs: number, signal: AbortSignal): Promise<void> {
     const { topic: name } = this.#o;
     let topic = await cluster.topic(name, signal);
@@ -135,7 +140,7 @@ export class KafkaTunnel implements Tunnel {
       topic = await this.#create(cluster, topic, signal);
     if (topic.errorCode !== KafkaCode.none) {
       if (fateOf(topic.errorCode) === 'fatal') throw fatalError(topic.errorCode, `Topic ${name}`);
-      throw new NoBrokerError(`Topic ${name}: ${describeCode(topic.errorCode)}`);
+      throw new NotReadyError(`Topic ${name}: ${describeCode(topic.errorCode)}`, { hasAnswered: true });
     }
     this.#checkPartitions(topic);
     await this.#learnSettings(cluster, signal);
@@ -178,7 +183,9 @@ export class KafkaTunnel implements Tunnel {
     // Brokers learn of it a moment after the controller has answered; until then this counts as passing.
     const topic = await cluster.topic(name, signal);
     if (topic.errorCode === KafkaCode.unknownTopicOrPartition) {
-      throw new NoBrokerError(`Topic ${name} has been created and is not known to all brokers yet`);
+      throw new NotReadyError(`Topic ${name} has been created and is not known to all brokers yet`, {
+        hasAnswered: true,
+      });
     }
     return topic;
   }
@@ -294,14 +301,16 @@ export class KafkaTunnel implements Tunnel {
   #recordTooLarge({ ns, seconds, increment }: EntryPlace, bytes: number): void {
     const { maxBytes } = this.#limits;
     const { topic, maxMessageBytes } = this.#o;
+    const limit = bytes > maxBytes ? `the limit is ${maxBytes}` : 'which the broker refuses';
+    const ofTopic = `max.message.bytes of topic ${topic} (kafka-configs.sh --alter --entity-type topics --entity-name ${topic} --add-config max.message.bytes=${bytes})`;
     const cure =
-      maxMessageBytes <= maxBytes
-        ? `raise tunnel.kafka.producer.maxmessagebytes (${maxMessageBytes}), and max.message.bytes of topic ${topic} if it is lower`
-        : `raise max.message.bytes of topic ${topic} (kafka-configs.sh --alter --entity-type topics --entity-name ${topic} --add-config max.message.bytes=${bytes})`;
+      bytes > maxMessageBytes
+        ? `raise tunnel.kafka.producer.maxmessagebytes (now ${maxMessageBytes}), and if it is lower ${ofTopic}`
+        : `raise ${ofTopic}`;
     this.#fail(
       new KafkaTunnelError({
         code: 'KAFKA_RECORD_TOO_LARGE',
-        message: `The record for ${ns} at ts ${seconds}:${increment} makes a batch of ${bytes} bytes, the limit is ${maxBytes}`,
+        message: `The record for ${ns} at ts ${seconds}:${increment} makes a batch of ${bytes} bytes, ${limit}`,
         hint: `${cure}; then start again, it goes on with this entry`,
       }),
     );

@@ -75,7 +75,11 @@ export class PartitionWriter {
   /** Whether the broker has acknowledged something since it could have forgotten us. */
   #confirmed = false;
   #lastDoneAtMs = 0;
+  /** Offset that the last acknowledged batch was given since {@link resume}. */
+  #lastOffset = -1;
   #lastLength = 0;
+  /** The broker takes less than it did. */
+  #mustSplit = false;
 
   constructor(index: number, host: PartitionHost) {
     this.index = index;
@@ -157,6 +161,16 @@ export class PartitionWriter {
     return batch;
   }
 
+  /**
+   * Whether a batch was given a lower offset than the one before it: then the topic may have been deleted and made anew under
+   * our feet. Not a proof (a repeat is answered with its first offset): look at the topic, then {@link resume}.
+   */
+  offsetWentBack(baseOffset: number): boolean {
+    const wentBack = baseOffset >= 0 && baseOffset <= this.#lastOffset;
+    this.#lastOffset = baseOffset;
+    return wentBack;
+  }
+
   /** The broker holds the batch. */
   done(batch: PendingBatch): void {
     this.#inFlight--;
@@ -186,30 +200,17 @@ export class PartitionWriter {
     this.undone(trouble);
   }
 
-  /** The broker finds the batch too long although we thought that it is not: halve it, and all that come. */
+  /** The broker finds the batch too long although we thought that it is not: from now on all are half as long. */
   tooLarge(batch: PendingBatch, trouble: string): void {
     this.undone(trouble);
     if (batch !== this.#batches[0]) return;
-    const { builder } = batch;
-    if (builder.count === 1) {
+    if (batch.builder.count === 1) {
       this.#host.recordTooLarge(batch, batch.wireBytes.length);
       return;
     }
-    const { limits, pool } = this.#host;
-    limits.targetBytes = Math.min(limits.targetBytes, Math.ceil(builder.length / 2));
-    const halves = splitBatch(batch, (first, bytes) => {
-      const half = new PendingBatch(first, pool.take(bytes), this.#host.lanes);
-      this.#host.hold(half.heldBytes);
-      return half;
-    });
-    this.#batches.splice(0, 1, ...halves);
-    let sequence = batch.baseSequence;
-    for (const half of halves) {
-      half.baseSequence = sequence;
-      sequence = (sequence + half.builder.count) & SEQUENCE_MASK;
-      this.#pack(half);
-    }
-    this.#release(batch);
+    const { limits } = this.#host;
+    limits.targetBytes = Math.min(limits.targetBytes, Math.ceil(batch.builder.length / 2));
+    this.#mustSplit = true;
   }
 
   block(trouble: string): void {
@@ -222,6 +223,8 @@ export class PartitionWriter {
     this.blocked = false;
     this.#confirmed = false;
     this.#next = 0;
+    this.#lastOffset = -1;
+    if (this.#mustSplit) this.#splitAll();
   }
 
   /** Begins the sequence anew under another producer id; nothing may be in flight. */
@@ -309,6 +312,33 @@ export class PartitionWriter {
     this.#pack(batch);
   }
 
+  /** Halves batches until all are as long as the broker may take; sequences stay as they are, record by record. */
+  #splitAll(): void {
+    this.#mustSplit = false;
+    const { limits, pool, lanes } = this.#host;
+    for (let i = 0; i < this.#batches.length;) {
+      const batch = this.#batches[i];
+      const { builder } = batch;
+      if (batch.acknowledged || builder.count === 1 || builder.length <= limits.targetBytes) {
+        i++;
+        continue;
+      }
+      const halves = splitBatch(batch, (first, bytes) => {
+        const half = new PendingBatch(first, pool.take(bytes), lanes);
+        this.#host.hold(half.heldBytes);
+        return half;
+      });
+      this.#release(batch);
+      this.#batches.splice(i, 1, ...halves);
+      let sequence = batch.baseSequence;
+      for (const half of halves) {
+        half.baseSequence = sequence;
+        sequence = (sequence + half.builder.count) & SEQUENCE_MASK;
+        this.#pack(half);
+      }
+    }
+  }
+
   #number(batch: PendingBatch): void {
     batch.baseSequence = this.#nextSequence;
     this.#nextSequence = (this.#nextSequence + batch.builder.count) & SEQUENCE_MASK;
@@ -332,6 +362,8 @@ export class PartitionWriter {
   }
 
   #packed(batch: PendingBatch, records: Uint8Array): void {
+    // Split or given up while it was being packed.
+    if (batch.heldBytes === 0) return;
     const length = BATCH_HEADER_BYTES + records.length;
     if (length < batch.builder.length) {
       batch.packed = Buffer.allocUnsafeSlow(length);

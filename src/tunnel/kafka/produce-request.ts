@@ -15,13 +15,15 @@ export interface ProduceAnswer {
   readonly partition: number;
   readonly errorCode: number;
   readonly errorMessage: string | null;
+  /** Offset of the batch's first record; -1 when the broker does not say. */
+  readonly baseOffset: number;
 }
 
 const ACKS_ALL = -1;
 const NULL_STRING = 0;
 const NO_TAGS = 0;
-/** Base offset, append time, log start offset. */
-const OFFSETS_AND_TIME_BYTES = 8 + 8 + 8;
+/** Append time and log start offset. */
+const TIME_AND_START_BYTES = 8 + 8;
 
 /**
  * The body of a Produce request as pieces for one gathered write: the batches themselves are not copied.
@@ -63,13 +65,14 @@ export function parseProduceResponse(reader: Reader): ProduceAnswer[] {
 function readAnswer(reader: Reader): ProduceAnswer {
   const partition = reader.readInt32();
   const errorCode = reader.readInt16();
-  reader.skip(OFFSETS_AND_TIME_BYTES);
+  const baseOffset = Number(reader.readInt64());
+  reader.skip(TIME_AND_START_BYTES);
   let recordError: string | null = null;
   readArray(reader, () => {
     reader.readInt32();
     recordError ??= reader.readNullableString();
   });
-  return { partition, errorCode, errorMessage: reader.readNullableString() ?? recordError };
+  return { partition, errorCode, baseOffset, errorMessage: reader.readNullableString() ?? recordError };
 }
 
 /**

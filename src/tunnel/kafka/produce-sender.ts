@@ -175,6 +175,10 @@ export class ProduceSender {
     }
     const { errorCode, errorMessage } = answer;
     const fate = fateOf(errorCode);
+    if (fate === 'done' && partition.offsetWentBack(answer.baseOffset)) {
+      this.#lost({ partition, batch }, `${where} began partition ${partition.index} anew`);
+      return;
+    }
     if (fate === 'done') {
       partition.done(batch);
       this.#backoff.reset();
@@ -189,8 +193,10 @@ export class ProduceSender {
     const trouble = `${where}, ${name}: ${describeCode(errorCode, errorMessage)}`;
     this.#noteTrouble(trouble);
     if (fate === 'renumber') partition.outOfSequence(batch, trouble);
-    else if (fate === 'tooLarge') partition.tooLarge(batch, trouble);
-    else partition.undone(trouble);
+    else if (fate === 'tooLarge') {
+      partition.tooLarge(batch, trouble);
+      this.#backoff.reset();
+    } else partition.undone(trouble);
     this.#recover();
   }
 
@@ -286,7 +292,7 @@ export class ProduceSender {
     while (!signal.aborted && this.#o.partitions.some((partition) => partition.blocked)) {
       await sleep(this.#backoff.nextMs(), signal);
       if (signal.aborted) return;
-      await this.#refresh();
+      if (!(await this.#refresh())) continue;
       for (const partition of this.#o.partitions) {
         if (!partition.blocked || partition.inFlight > 0 || partition.leader < 0) continue;
         const link = this.#link(partition.leader);
@@ -315,25 +321,32 @@ export class ProduceSender {
     }
   }
 
-  /** Learns who leads which partition now. @throws KafkaTunnelError when the topic is gone */
-  async #refresh(): Promise<void> {
+  /**
+   * Learns who leads which partition now.
+   * @returns false when nobody can say
+   * @throws KafkaTunnelError when the topic is gone
+   */
+  async #refresh(): Promise<boolean> {
     let topic: TopicMetadata;
     try {
       topic = await this.#o.cluster.topic(this.#o.topic, this.#stopped.signal);
     } catch (error) {
       if (error instanceof KafkaTunnelError) throw error;
-      return;
+      return false;
     }
     if (topic.errorCode === KafkaCode.none) {
       this.#unknownSinceMs = undefined;
       if (topic.id !== this.#topicId || topic.leaders.length < this.#o.partitions.length) throw this.#gone();
       this.#setLeaders(topic);
-    } else if (topic.errorCode === KafkaCode.unknownTopicOrPartition) {
+      return true;
+    }
+    if (topic.errorCode === KafkaCode.unknownTopicOrPartition) {
       this.#unknownSinceMs ??= performance.now();
       if (performance.now() - this.#unknownSinceMs > UNKNOWN_TOPIC_PATIENCE_MS) throw this.#gone();
     } else if (fateOf(topic.errorCode) === 'fatal') {
       throw fatalError(topic.errorCode, `Topic ${this.#o.topic}`);
     }
+    return false;
   }
 
   #gone(): KafkaTunnelError {

@@ -1,4 +1,5 @@
 import type { Compressor } from '../../message/compressor.ts';
+import { RawTag } from '../../message/raw-message.ts';
 import { RawMessageWriter } from '../../message/raw-message-writer.ts';
 import { EntryHeader } from '../../oplog/entry-header.ts';
 import { ByteWriter } from '../../shared/byte-writer.ts';
@@ -6,12 +7,10 @@ import type { LaneWriter } from '../tunnel.ts';
 import type { KafkaLane, KafkaLaneHost } from './kafka-lane.ts';
 import { LaneReceipts } from './lane-receipts.ts';
 
-/** MongoShake's tag "persistent", which its Kafka messages carry. */
-const TAG_PERSISTENT = 0x1000;
 /** What a log takes besides its bytes: its length, and what compression may add to bytes that it cannot shrink. */
 const LOG_OVERHEAD_BYTES = 64;
 /** Room that a record batch needs around one value. */
-export const RECORD_OVERHEAD_BYTES = 128;
+const RECORD_OVERHEAD_BYTES = 128;
 const OUT_BYTES = 64 * 1024;
 
 /**
@@ -82,7 +81,7 @@ export class RawLane implements LaneWriter, KafkaLane {
     first.increment = header.increment;
     first.nsStart = header.nsStart;
     first.nsEnd = header.nsEnd;
-    this.#message.begin(this.#out, { tag: TAG_PERSISTENT, shard: this.#index });
+    this.#message.begin(this.#out, { tag: RawTag.persistent, shard: this.#index });
   }
 
   #hold(bytes: number): void {

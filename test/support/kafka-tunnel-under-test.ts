@@ -1,0 +1,74 @@
+import { createEntryEncoder } from '../../src/message/create-entry-encoder.ts';
+import { decodeRawMessage } from '../../src/message/decode-raw-message.ts';
+import { silentLogger } from '../../src/shared/logger.ts';
+import { MemoryBudget } from '../../src/shared/memory-budget.ts';
+import { KafkaTunnel } from '../../src/tunnel/kafka/kafka-tunnel.ts';
+import type { KafkaTunnelOptions } from '../../src/tunnel/kafka/kafka-tunnel-options.ts';
+import { readTopic } from '../../testbed/read-topic.ts';
+import type { TestKafka } from '../../testbed/start-kafka.ts';
+import type { MakeTunnel } from './tunnel-conformance.ts';
+
+let topics = 0;
+
+/** A name that no other test uses. */
+export function newTopicName(): string {
+  topics++;
+  return `kafka-tunnel-${process.pid}-${topics}`;
+}
+
+export type TunnelSettings = Partial<KafkaTunnelOptions> & { readonly topic: string };
+
+/** A tunnel of bson messages, three lanes and one partition, unless said otherwise; creates its topic. Not opened yet. */
+export function newKafkaTunnel(brokers: string, settings: TunnelSettings): KafkaTunnel {
+  const message = settings.message ?? 'bson';
+  return new KafkaTunnel({
+    brokers: brokers.split(',').map((broker) => {
+      const at = broker.lastIndexOf(':');
+      return { host: broker.slice(0, at), port: Number(broker.slice(at + 1)) };
+    }),
+    clientId: 'oplogue-test',
+    partitionNumber: 1,
+    partitioner: 'worker',
+    compression: 'none',
+    maxMessageBytes: 18 * 1024 * 1024,
+    sasl: undefined,
+    tls: undefined,
+    topicCreation: { enabled: true, partitions: 1, replicationFactor: undefined },
+    lanes: 3,
+    message,
+    newEncoder: () => createEntryEncoder({ message: message === 'json' ? 'json' : 'bson', jsonFormat: '' }),
+    compressor: 'none',
+    budget: new MemoryBudget(64 * 1024 * 1024),
+    logger: silentLogger,
+    ...settings,
+  });
+}
+
+/** For the expectations that hold for every tunnel. */
+export function makeKafkaTunnel(kafka: () => TestKafka, message: 'raw' | 'bson'): MakeTunnel {
+  return ({ lanes, budget }) => {
+    const topic = newTopicName();
+    const { brokers } = kafka();
+    const tunnel = newKafkaTunnel(brokers, { topic, lanes, budget, message });
+    return Promise.resolve({
+      tunnel,
+      async received() {
+        const values = (await readTopic({ brokers, topic })).map(({ value }) => value ?? Buffer.alloc(0));
+        return message === 'bson' ? values : values.flatMap((value) => [...decodeRawMessage(value).logs]);
+      },
+      stall() {
+        kafka().freeze();
+        return Promise.resolve(() => {
+          kafka().thaw();
+          return Promise.resolve();
+        });
+      },
+      breakForGood: () => kafka().deleteTopic(topic),
+      async [Symbol.asyncDispose]() {
+        if (kafka().owned) kafka().thaw();
+        await tunnel[Symbol.asyncDispose]();
+        if ((await kafka().listTopics()).includes(topic)) await kafka().deleteTopic(topic);
+      },
+    });
+  };
+}
