@@ -129,6 +129,8 @@ export class Replication {
   #noteFlow(): void {
     const { governor, tunnel, stats } = this.#parts;
     stats.noteTunnelTrouble(tunnel.trouble, Date.now());
+    stats.bytesDurable = tunnel.traffic.bytes;
+    stats.sendRetries = tunnel.traffic.retries;
     if (governor.isPaused) this.#setState('paused', 'paused by the sentinel option Pause');
     else if (tunnel.trouble !== undefined) this.#setState('stalled', tunnel.trouble);
     else this.#setState('streaming');

@@ -147,7 +147,8 @@ export class ReplicationStats {
     if (this.caughtUp && this.outstanding === 0 && nowMs - this.windowAskedAtMs <= freshMs) return 0;
     if (done === 0n) return Number.NaN;
     const exact = done === this.lastDurable && this.lastDurableWallMs > 0;
-    const wallMs = exact ? this.lastDurableWallMs : secondsOf(done) * 1000;
+    // Before the first entry is done, a start "from the oldest" lies in 1970; what is late is the oplog's first entry.
+    const wallMs = exact ? this.lastDurableWallMs : secondsOf(maxOf(done, this.oplogOldest)) * 1000;
     const knownAtMs = this.caughtUp ? this.windowAskedAtMs : this.#caughtUpAtMs;
     return Math.max(0, nowMs - Math.max(wallMs, knownAtMs));
   }
@@ -181,4 +182,8 @@ export class ReplicationStats {
     if (this.lastCheckpoint >= this.donePosition) return 0;
     return Math.max(0, nowMs - Math.max(this.lastCheckpointAtMs, this.startedAtMs));
   }
+}
+
+function maxOf(a: Position, b: Position): Position {
+  return a > b ? a : b;
 }

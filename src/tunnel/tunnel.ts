@@ -25,6 +25,14 @@ export interface LaneWriter {
   readonly pendingBytes: number;
 }
 
+/** Counters of a tunnel since it was opened. */
+export interface TunnelTraffic {
+  /** Bytes that the far side holds, as they were sent. */
+  readonly bytes: number;
+  /** How often something had to be sent again. */
+  readonly retries: number;
+}
+
 /** Carries entries to the far side over all lanes. */
 export interface Tunnel extends AsyncDisposable {
   /** Connects and checks the destination; an error names the cure. */
@@ -41,6 +49,9 @@ export interface Tunnel extends AsyncDisposable {
 
   /** Whether the far side takes messages at the moment, and if not, what is wrong, for status pages. */
   readonly trouble: string | undefined;
+
+  /** What has been carried so far. */
+  readonly traffic: TunnelTraffic;
 
   /** Waits until all that was flushed is durable, or the signal aborts. */
   drain(signal: AbortSignal): Promise<void>;

@@ -3,7 +3,7 @@ import { createEntryEncoder, type JsonFormat } from '../../message/create-entry-
 import { ByteWriter } from '../../shared/byte-writer.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { MemoryBudget } from '../../shared/memory-budget.ts';
-import type { LaneWriter, Tunnel } from '../tunnel.ts';
+import type { LaneWriter, Tunnel, TunnelTraffic } from '../tunnel.ts';
 import { FileAppender } from './file-appender.ts';
 import { SequenceFormat, type FileFormat } from './file-format.ts';
 import { FileLane, type FileLaneHost } from './file-lane.ts';
@@ -50,6 +50,7 @@ export class FileTunnel implements Tunnel {
   readonly #lanes: FileLane[];
   readonly #spareBlocks: ByteWriter[] = [];
   #heldBytes = 0;
+  #durableBytes = 0;
   readonly #closed = new AbortController();
   #waiters: Array<() => void> = [];
 
@@ -76,6 +77,10 @@ export class FileTunnel implements Tunnel {
 
   get trouble(): string | undefined {
     return this.#appender.trouble;
+  }
+
+  get traffic(): TunnelTraffic {
+    return { bytes: this.#durableBytes, retries: 0 };
   }
 
   /** @throws FileTunnelError when the path cannot be written */
@@ -127,6 +132,7 @@ export class FileTunnel implements Tunnel {
       },
       release: (bytes) => {
         this.#heldBytes -= bytes;
+        this.#durableBytes += bytes;
         this.#budget.give(bytes);
         if (!this.#isFull) this.#wakeAll();
       },

@@ -1,7 +1,7 @@
 import { must } from '../../shared/assert.ts';
 import { Backoff } from '../../shared/backoff.ts';
 import { sleep } from '../../shared/sleep.ts';
-import type { LaneWriter, Tunnel } from '../tunnel.ts';
+import type { LaneWriter, Tunnel, TunnelTraffic } from '../tunnel.ts';
 import { ChunkPool } from './chunk-pool.ts';
 import { loadCompressor, type RecordsCompressor } from './compression.ts';
 import { connectionOptions } from './connection-options.ts';
@@ -71,6 +71,10 @@ export class KafkaTunnel implements Tunnel {
 
   get trouble(): string | undefined {
     return this.#openTrouble ?? this.#sender?.trouble;
+  }
+
+  get traffic(): TunnelTraffic {
+    return this.stats;
   }
 
   /**

@@ -1,6 +1,6 @@
 import type { EntryHeader } from '../../oplog/entry-header.ts';
 import type { Logger } from '../../shared/logger.ts';
-import type { LaneWriter, Tunnel } from '../tunnel.ts';
+import type { LaneWriter, Tunnel, TunnelTraffic } from '../tunnel.ts';
 
 /** Drops entries and counts them. */
 class MockLane implements LaneWriter {
@@ -48,6 +48,10 @@ export class MockTunnel implements Tunnel {
   /** Bytes of BSON taken over all lanes. */
   get bytes(): number {
     return this.#lanes.reduce((sum, lane) => sum + lane.bytes, 0);
+  }
+
+  get traffic(): TunnelTraffic {
+    return { bytes: this.bytes, retries: 0 };
   }
 
   async open(): Promise<void> {}
