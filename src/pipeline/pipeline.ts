@@ -36,6 +36,16 @@ export interface PipelineOptions {
   readonly stripsGid: boolean;
 }
 
+/** What {@link Pipeline.handle} has found out about a batch. */
+interface HandledBatch {
+  readonly entries: number;
+  readonly entryBytes: number;
+  /** `entriesGiven` before it. */
+  readonly givenBefore: number;
+  /** Wall clock of its first entry. */
+  readonly firstWallMs: number;
+}
+
 /**
  * The way of an entry from the server's bytes to its lane: scan, filter, take transactions apart, route, append.
  *
@@ -82,6 +92,7 @@ export class Pipeline {
     const givenBefore = this.#stats.entriesGiven;
     let firstWallMs = 0;
     let entries = 0;
+    let entryBytes = 0;
     try {
       for (let at = arrayAt + 4; at < end && !signal.aborted;) {
         while (bytes[++at] !== 0);
@@ -91,6 +102,7 @@ export class Pipeline {
         if (wait !== undefined) await wait;
         if (this.#isCut) break;
         if (entries++ === 0) firstWallMs = header.wallMs;
+        entryBytes += header.length;
         this.#stats.entriesRead++;
         this.#previousSeconds = header.seconds;
         this.#previousIncrement = header.increment;
@@ -99,11 +111,12 @@ export class Pipeline {
       budget.give(batch.budgetBytes);
     }
     if (entries === 0) return;
-    this.#finishBatch(bytes.length, entries, givenBefore, firstWallMs);
+    this.#finishBatch({ entries, entryBytes, givenBefore, firstWallMs });
   }
 
   /** Sends what the lanes hold and opens the batch's ticket. */
-  #finishBatch(batchBytes: number, entries: number, givenBefore: number, firstWallMs: number): void {
+  #finishBatch(batch: HandledBatch): void {
+    const { entries, entryBytes, givenBefore, firstWallMs } = batch;
     const { acks, latency, transactions } = this.#options;
     const stats = this.#stats;
     const last = this.#positionBefore();
@@ -111,8 +124,8 @@ export class Pipeline {
     const given = stats.entriesGiven - givenBefore;
     stats.lastRead = last;
     stats.batchesRead++;
-    stats.bytesRead += batchBytes;
-    stats.entryBytesAvg += (batchBytes / entries - stats.entryBytesAvg) / 8;
+    stats.bytesRead += entryBytes;
+    stats.entryBytesAvg += (entryBytes / entries - stats.entryBytesAvg) / 8;
     let outstanding = 0;
     for (const lane of this.#lanes) if (lane.hasUnflushed) outstanding++;
     if (given > 0) stats.lastGiven = last;
