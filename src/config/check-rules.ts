@@ -7,6 +7,7 @@ import type { OptionKey, OptionValues } from './option-table.ts';
 
 /** Lowest `conf.version` that is understood; MongoShake raises it when it renames keys. */
 const confVersionMin = 10;
+const mongoUrlPattern = /^mongodb(\+srv)?:\/\/[^/?]/i;
 const kafkaLoginPattern = /^[^@]+@./;
 
 /** What the rules look at, and what they say. */
@@ -97,7 +98,8 @@ function checkSource(checking: Checking): void {
     const text = 'mongo_s_url without mongo_urls needs reading a change stream, which is not built yet';
     report(checking, { key: 'mongo_s_url', text, hint: 'give the replica set in mongo_urls' });
   }
-  if (urls.length > 1) {
+  const isTorn = urls.some((url) => !mongoUrlPattern.test(url));
+  if (urls.length > 1 && !isTorn) {
     const text = `mongo_urls has ${urls.length} replica sets; a sharded source is not built yet`;
     const hint =
       'run one collector for each, with its own id, port and checkpoint.storage.collection; members of one replica set are divided by commas';
@@ -119,11 +121,13 @@ function checkSource(checking: Checking): void {
 }
 
 function checkMongoUrl(checking: Checking, key: OptionKey, url: string): void {
-  if (/^mongodb(\+srv)?:\/\/[^/?]/i.test(url)) return;
+  if (mongoUrlPattern.test(url)) return;
+  // What stands before the @ may be the end of a password that a semicolon has torn.
+  const shown = url.includes('://') ? maskUrl(url) : url.replace(/^.*@/s, '***@');
   report(checking, {
     key,
-    text: `${key} = ${maskUrl(url)} is not a MongoDB URL`,
-    hint: 'it looks like mongodb://user:password@host1:27017,host2:27017; write ; in a password as %3B',
+    text: `${key} = ${shown} is not a MongoDB URL`,
+    hint: 'it begins with mongodb:// or mongodb+srv://; write ; in a password as %3B',
   });
 }
 

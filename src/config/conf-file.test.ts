@@ -30,6 +30,15 @@ describe('the grammar of collector.conf', () => {
     expect(mistakes.map(({ where }) => where)).toEqual(['c.conf:1', 'c.conf:2', 'c.conf:3', 'c.conf:4']);
   });
 
+  test.each([
+    ['UTF-16', Buffer.from('id = a\n', 'utf16le').toString('latin1')],
+    ['a program', '\u007fELF\0\u0001=\n=\n'],
+  ])('%s is one mistake, not one for each line', (_name, text) => {
+    const { mistakes } = parseConfText(text, 'c');
+    expect(mistakes).toHaveLength(1);
+    expect(mistakes[0]).toMatchObject({ where: 'c', text: 'this is not a text file' });
+  });
+
   test('a file without a usable line is a mistake', () => {
     expect(parseConfText('# nothing\n', 'c').mistakes[0]?.text).toBe('the configuration file is empty');
   });

@@ -16,7 +16,7 @@ export interface ConfFile {
   readonly mistakes: readonly ConfigMistake[];
 }
 
-const keyStart = /^[a-zA-Z0-9_-]/;
+const keyPattern = /^[a-zA-Z0-9_-][\w.-]*$/;
 
 /**
  * Splits the text of a collector.conf into its lines, by MongoShake's grammar: `key = value`, split at the
@@ -25,6 +25,10 @@ const keyStart = /^[a-zA-Z0-9_-]/;
  * @param name how messages call the file.
  */
 export function parseConfText(text: string, name: string): ConfFile {
+  if (text.includes('\0')) {
+    const hint = 'save it as UTF-8 text, not as UTF-16';
+    return { lines: [], mistakes: [{ kind: 'parse', where: name, text: 'this is not a text file', hint }] };
+  }
   const lines: ConfLine[] = [];
   const mistakes: ConfigMistake[] = [];
   for (const [index, raw] of text
@@ -45,19 +49,25 @@ export function parseConfText(text: string, name: string): ConfFile {
           ? 'there are no sections; remove the line'
           : 'write key = value, or # before a comment',
       });
-    } else if (keyStart.test(key)) {
+    } else if (keyPattern.test(key)) {
       lines.push({ key, value: trimmed.slice(equals + 1).trim(), line });
     } else {
+      // What it is instead is not shown: it may be a torn line with a password.
       mistakes.push({
         kind: 'parse',
         where: `${name}:${line}`,
-        text: `"${key}" is not the name of a key`,
-        hint: 'a key begins with a letter or a digit',
+        text: 'what stands before "=" is not the name of a key',
+        hint: 'write key = value; a value cannot go on in the next line',
       });
     }
   }
   if (lines.length === 0 && mistakes.length === 0) {
-    mistakes.push({ kind: 'parse', where: name, text: 'the configuration file is empty' });
+    mistakes.push({
+      kind: 'parse',
+      where: name,
+      text: 'the configuration file is empty',
+      hint: 'start from the shipped conf/collector.conf',
+    });
   }
   return { lines, mistakes };
 }

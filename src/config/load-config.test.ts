@@ -147,8 +147,22 @@ incr_sync.fetcher.buffer_capacity =
   });
 
   test('an empty or missing configuration is not a mistake for every key', () => {
-    expect(mistakesOf('# nothing')).toHaveLength(2);
-    expect(() => loadConfig({ env: {}, set: [] })).toThrow('mongo_urls cannot be empty');
+    expect(mistakesOf('# nothing')).toEqual([expect.stringContaining('the configuration file is empty')]);
+    expect(() => loadConfig({ env: {}, set: [] })).toThrow('with -conf=FILE');
+    expect(() => loadConfig({ env: {}, set: ['id=a'] })).toThrow('mongo_urls cannot be empty');
+  });
+
+  test('never show a password that stands where none belongs', () => {
+    const text = `${least.replace(/^mongo_urls.*$/m, 'mongo_urls = mongodb://root:S3c;ret@127.0.0.1:27017')}
+root:S3cret@127.0.0.1:27017/?replicaSet=rs0
+mongodb://root:S3cret@127.0.0.1:27017/?replicaSet=rs0
+tunnel.kafka.sasl.auth bob@S3cret
+tunnel.kafka.sasl.auth = bob@S3cret
+`;
+    const mistakes = mistakesOf(text);
+    expect(mistakes).toHaveLength(4);
+    expect(mistakes.join('\n')).not.toMatch(/S3c|ret@/);
+    expect(mistakes[0]).toContain('write ; in a password as %3B');
   });
 });
 
