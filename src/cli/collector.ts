@@ -73,6 +73,8 @@ async function collect({ config, notices }: LoadedConfig, logger: Logger): Promi
     await new Collector({ config, version: version(), logger }).run(signals.signal);
     return exitCode.ok;
   } catch (error) {
+    // Asked to stop before the replication had begun, while the far side was waited for.
+    if (signals.signal.aborted && error === signals.signal.reason) return exitCode.ok;
     logger.error(withCode(error));
     return exitCodeOf(error);
   } finally {
