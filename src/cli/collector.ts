@@ -73,13 +73,18 @@ async function collect({ config, notices }: LoadedConfig, logger: Logger): Promi
     await new Collector({ config, version: version(), logger }).run(signals.signal);
     return exitCode.ok;
   } catch (error) {
-    // Asked to stop before the replication had begun, while the far side was waited for.
-    if (signals.signal.aborted && error === signals.signal.reason) return exitCode.ok;
+    // Asked to stop before the replication had begun, while a server was waited for.
+    if (isCausedBy(error, signals.signal)) return exitCode.ok;
     logger.error(withCode(error));
     return exitCodeOf(error);
   } finally {
     signals.release();
   }
+}
+
+function isCausedBy(error: unknown, signal: AbortSignal): boolean {
+  for (let e = error; e instanceof Error; e = e.cause) if (signal.aborted && e === signal.reason) return true;
+  return false;
 }
 
 function withCode(error: unknown): string {

@@ -148,6 +148,7 @@ function messageOf(error: unknown): string {
 
 /** A driver's message may quote the URL that it was given. */
 function maskedCause(error: unknown): unknown {
-  if (error instanceof Error) error.message = maskUrl(error.message);
+  // Some errors (DOMException) have a message that cannot be assigned.
+  if (error instanceof Error) Object.defineProperty(error, 'message', { value: maskUrl(error.message) });
   return error;
 }
