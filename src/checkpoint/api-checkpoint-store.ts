@@ -1,9 +1,9 @@
 import { describeError } from '../shared/errors.ts';
+import { parseExactJson, stringifyExactJson } from '../shared/exact-json.ts';
 import { maskUrl } from '../shared/mask-url.ts';
 import { checkpointFields, checkpointOf } from './checkpoint-document.ts';
 import { CheckpointError } from './checkpoint-error.ts';
 import type { Checkpoint, CheckpointStore } from './checkpoint-store.ts';
-import { parseExactJson, printExactJson } from './exact-json.ts';
 
 export interface ApiCheckpointStoreOptions {
   /** The address that `checkpoint.storage.collection` holds in this mode. A user and a password in it are sent as basic authentication. */
@@ -66,7 +66,7 @@ export class ApiCheckpointStore implements CheckpointStore {
     // The protocol has no conditional write; a look before it keeps a higher position of another collector.
     const stored = await this.load(checkpoint.name);
     if (stored !== undefined && stored.position >= checkpoint.position) return;
-    const body = printExactJson({ ...checkpointFields(checkpoint) });
+    const body = stringifyExactJson(checkpointFields(checkpoint));
     const { status, text } = await this.#request(checkpoint.name, body);
     if (status !== 200) throw this.#refused({ what: 'given a checkpoint', status, text });
   }
@@ -115,6 +115,7 @@ export class ApiCheckpointStore implements CheckpointStore {
   #positionOf(value: unknown): bigint | undefined {
     if (value === undefined || value === null) return undefined;
     if (typeof value === 'bigint') return BigInt.asUintN(64, value);
+    if (Number.isSafeInteger(value)) return BigInt.asUintN(64, BigInt(Number(value)));
     throw this.#unreadable(`answers with a ckpt that is no integer: ${JSON.stringify(value)}`);
   }
 
