@@ -88,7 +88,9 @@ export function isPassingMongoError(error: unknown): boolean {
   const code = serverErrorCode(error);
   if (code !== undefined) return PASSING.has(code) || CURSOR_GONE.has(code);
   // Closed pools and topologies of a client that lost its server.
-  return error instanceof MongoError && PASSING_DRIVER_ERRORS.has(error.name);
+  if (error instanceof MongoError) return PASSING_DRIVER_ERRORS.has(error.name);
+  // The driver lets an error of the socket itself through when it strikes in the middle of a write.
+  return error instanceof Error && 'syscall' in error && 'code' in error;
 }
 
 const PASSING_DRIVER_ERRORS = new Set([

@@ -1,4 +1,4 @@
-/** Documents asked for at once, at most: more does not read faster (see docs/performance). */
+/** Entries asked for at once, at most: more does not read faster. */
 const BATCH_SIZE_MAX = 16_000;
 /** The server sends at most about this much, and one document always. */
 const REPLY_BYTES_MAX = 16 * 1024 * 1024 + 64 * 1024;

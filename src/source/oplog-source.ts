@@ -89,6 +89,7 @@ export class OplogSource implements ChangeSource {
     while (!signal.aborted) {
       const startedAtMs = performance.now();
       let member: PinnedMember | undefined;
+      let isTrouble = false;
       try {
         member = await this.#pin(signal);
         const tail = new OplogTail({
@@ -116,9 +117,12 @@ export class OplogSource implements ChangeSource {
         if (!isPassingMongoError(error)) {
           throw commandError(error, { url: this.#options.url, what: 'read the oplog' });
         }
+        isTrouble = true;
         logger.trouble(`cannot read the oplog of ${this.name}, trying again: ${describeError(error)}`);
       } finally {
-        await member?.[Symbol.asyncDispose]();
+        const closing = member?.[Symbol.asyncDispose]();
+        // The farewell to a server that may be dead must not delay the next try.
+        if (!isTrouble) await closing;
       }
       if (performance.now() - startedAtMs > HEALTHY_AFTER_MS) backoff.reset();
       if (!signal.aborted && this.#options.stats) this.#options.stats.sourceReconnects += 1;

@@ -188,6 +188,7 @@ describe('OplogSource', () => {
       },
       { what: 'the future', everyMs: 200 },
     );
+    await reading[Symbol.asyncDispose]();
     expect(lines.join('\n')).toContain('older than our position');
     expect(reading.seen).toEqual(await readOplog(mongo.url, future << 32n, reading.last));
     await source[Symbol.asyncDispose]();
