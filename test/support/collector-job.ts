@@ -79,7 +79,7 @@ export class CollectorJob implements AsyncDisposable {
       'checkpoint.storage.collection': topic,
       'checkpoint.interval': 200,
       ...conf,
-      ...(isOpen ? {} : { 'filter.namespace.white': `${white};${topic}` }),
+      ...(isOpen ? {} : { 'filter.namespace.white': `${white};${topic}.settled` }),
     };
   }
 
