@@ -1,7 +1,13 @@
 import { MongoServerSelectionError } from 'mongodb';
 import { OplogueError, type Retry } from '../shared/errors.ts';
 import { maskUrl } from '../shared/mask-url.ts';
-import { isAuthenticationFailed, isPassingMongoError, isUnauthorized } from './server-error.ts';
+import {
+  isAuthenticationFailed,
+  isPassingMongoError,
+  isUnauthorized,
+  serverErrorCode,
+  ServerErrorCode,
+} from './server-error.ts';
 
 /** A MongoDB deployment cannot be reached or does not let us in. */
 export class MongoConnectionError extends OplogueError {}
@@ -48,6 +54,14 @@ export function commandError(error: unknown, options: { url: string; what: strin
       code: 'MONGO_UNAUTHORIZED',
       message: `${where}: the user has no right to`,
       hint: 'give it the roles `read` on database `local`, `clusterMonitor`, and `readWrite` on the checkpoint database',
+      cause: maskedCause(error),
+    });
+  }
+  if (serverErrorCode(error) === ServerErrorCode.majorityReadNotEnabled) {
+    return new MongoCommandError({
+      code: 'MONGO_NO_MAJORITY_READ',
+      message: `${where}: the server runs with enableMajorityReadConcern = false`,
+      hint: 'turn it on (its default), or set incr_sync.read_concern = local and accept that a rollback may take back what was sent',
       cause: maskedCause(error),
     });
   }

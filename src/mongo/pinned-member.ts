@@ -1,4 +1,4 @@
-import type { ClientSession, Document, MongoClient } from 'mongodb';
+import type { Document, MongoClient } from 'mongodb';
 import { closeClient } from './close-client.ts';
 import { RawCursor, type RawReply } from './raw-cursor.ts';
 
@@ -7,7 +7,6 @@ export class PinnedMember implements AsyncDisposable {
   /** `host:port` as the replica set knows it. */
   readonly host: string;
   readonly #client: MongoClient;
-  readonly #sessions: ClientSession[] = [];
   #cursor: RawCursor | undefined;
 
   constructor(client: MongoClient, host: string) {
@@ -21,7 +20,7 @@ export class PinnedMember implements AsyncDisposable {
 
   /**
    * Runs a `find` whose replies stay raw bytes.
-   * @returns the cursor and its first reply.
+   * @returns the cursor, to be closed by the caller or with this connection, and its first reply.
    */
   async find(
     database: string,
@@ -30,21 +29,17 @@ export class PinnedMember implements AsyncDisposable {
   ): Promise<{ cursor: RawCursor; reply: RawReply }> {
     // A cursor belongs to the session that made it. Causal consistency would add afterClusterTime to reads.
     const session = this.#client.startSession({ causalConsistency: false });
-    this.#sessions.push(session);
     const cursor = new RawCursor({
       db: this.#client.db(database),
       collection: command.find,
       session,
     });
-    const reply = await cursor.find(command, signal);
     this.#cursor = cursor;
+    const reply = await cursor.find(command, signal);
     return { cursor, reply };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await closeClient(this.#client, async () => {
-      await this.#cursor?.kill();
-      for (const session of this.#sessions) await session.endSession();
-    });
+    await closeClient(this.#client, async () => this.#cursor?.close());
   }
 }

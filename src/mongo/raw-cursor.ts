@@ -49,12 +49,14 @@ export class RawCursor {
     return this.#run(command, options.signal);
   }
 
-  /** Tells the server that the cursor is not needed any more; never fails. */
-  async kill(): Promise<void> {
-    if (!this.isOpen) return;
-    const command = { killCursors: this.#collection, cursors: [Long.fromBigInt(this.#id)] };
-    this.#id = 0n;
-    await this.#db.command(command, { session: this.#session }).catch(() => undefined);
+  /** Ends cursor and session; tells the server when it still holds the cursor. Never fails. */
+  async close(): Promise<void> {
+    if (this.isOpen) {
+      const command = { killCursors: this.#collection, cursors: [Long.fromBigInt(this.#id)] };
+      this.#id = 0n;
+      await this.#db.command(command, { session: this.#session }).catch(() => undefined);
+    }
+    await this.#session.endSession();
   }
 
   async #run(command: Document, signal: AbortSignal): Promise<RawReply> {

@@ -25,6 +25,7 @@ export const ServerErrorCode = {
   queryPlanKilled: 175,
   primarySteppedDown: 189,
   cursorKilled: 237,
+  majorityReadNotEnabled: 148,
   snapshotUnavailable: 246,
   exceededTimeLimit: 262,
   clientDisconnect: 279,

@@ -96,10 +96,14 @@ export class OplogFetch implements AsyncDisposable {
       },
       signal,
     );
-    if (!isEmptyBatch(reply)) yield reply;
-    while (cursor.isOpen) {
-      const next = await cursor.getMore({ batchSize: chunk.length, signal });
-      if (!isEmptyBatch(next)) yield next;
+    try {
+      if (!isEmptyBatch(reply)) yield reply;
+      while (cursor.isOpen) {
+        const next = await cursor.getMore({ batchSize: chunk.length, signal });
+        if (!isEmptyBatch(next)) yield next;
+      }
+    } finally {
+      if (!signal.aborted) await cursor.close();
     }
   }
 

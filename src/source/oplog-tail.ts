@@ -32,9 +32,10 @@ export interface OplogTailOptions {
 /**
  * One life of one tailable cursor on one member.
  *
- * Reading forward needs no care for entries that are written out of order: on a primary a forward scan of the oplog
- * stops before the first hole ("oplog visibility", src/mongo/db/storage/wiredtiger/README and SERVER-30724),
- * on a secondary before the end of the batch that is being applied. With `majority` it stops at the commit point.
+ * Reading forward needs no care for entries that are written out of order ("oplog holes" in MongoDB's glossary): a
+ * cursor that goes forward sees the oplog up to the point before which there is no hole (the server's
+ * WiredTigerOplogManager keeps it), on a secondary up to the end of the last batch applied. With
+ * `majority` it sees the oplog up to the commit point, which no hole can lie before, for other members copy in order.
  *
  * The first reply must prove that nothing is missing: an entry stands at the position where we stopped, so the
  * cursor reads from it on, inclusive, and drops it. A position without an entry (a point in time that a person chose)
