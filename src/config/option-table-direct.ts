@@ -1,7 +1,7 @@
 import type { Option } from './option.ts';
 
-const fullSyncOnly = 'only full sync uses it, and sync_mode is incr';
-const directOnly = 'only tunnel = direct uses it';
+const fullSyncOnly = 'used by full sync only, and sync_mode is incr';
+const directOnly = 'used by tunnel = direct only';
 
 /** Keys of full sync and of writing into a MongoDB: understood, and without effect until those are built. */
 export const directOptions = {

@@ -129,7 +129,7 @@ export const sourceOptions = {
     goName: 'IncrSyncReaderFetchBatchSize',
     since: '2.8.4',
     ignored:
-      'how much is asked for follows from memory.limit and the size of the entries (MongoShake does not heed this key either)',
+      'how much is asked for follows from memory.limit and the size of the entries; MongoShake does not heed it either',
     text: 'How many oplog entries are asked for at once.',
   },
   'incr_sync.target_delay': {

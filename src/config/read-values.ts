@@ -21,8 +21,8 @@ export function readValues(given: GivenValues, confPath?: string): ReadValues {
   const values: Record<string, unknown> = {};
   const mistakes: ConfigMistake[] = [];
   // Ignored keys with a value that somebody chose, and those that stand as they were shipped.
-  const chosen: string[] = [];
-  const asShipped: string[] = [];
+  const chosen = new ReasonedKeys();
+  const asShipped = new ReasonedKeys();
   for (const key of optionKeys) {
     const option = optionOf(key);
     values[key] = option.default;
@@ -36,16 +36,15 @@ export function readValues(given: GivenValues, confPath?: string): ReadValues {
     values[key] = parsed.value;
     const missing = missingFeature(option, parsed.value);
     if (missing !== undefined) mistakes.push(notBuilt(option, value, missing));
-    else if (option.ignored !== undefined)
-      (isAsShipped(option, parsed.value) ? asShipped : chosen).push(`${value.writtenAs} (${option.ignored})`);
+    else if (option.ignored !== undefined) {
+      const group = isAsShipped(option, parsed.value) ? asShipped : chosen;
+      group.add(value.writtenAs, option.ignored);
+    }
   }
   const notices: Notice[] = [];
-  if (chosen.length > 0) notices.push({ level: 'info', text: `Keys without effect: ${chosen.join(', ')}` });
-  if (asShipped.length > 0) {
-    notices.push({
-      level: 'debug',
-      text: `Keys without effect, with their usual value: ${asShipped.join(', ')}`,
-    });
+  if (chosen.size > 0) notices.push({ level: 'info', text: `Keys without effect: ${chosen.text}` });
+  if (asShipped.size > 0) {
+    notices.push({ level: 'debug', text: `Keys without effect, with their usual value: ${asShipped.text}` });
   }
   assert(isComplete(values), 'a key of the option table has no value');
   return {
@@ -59,6 +58,24 @@ export function readValues(given: GivenValues, confPath?: string): ReadValues {
 // The types hold too: parseValue keeps to the type of the option, as each default in the table does.
 function isComplete(values: Record<string, unknown>): values is OptionValues {
   return optionKeys.every((key) => Object.hasOwn(values, key));
+}
+
+/** Keys, grouped by the reason that they share. */
+class ReasonedKeys {
+  readonly #keysOf = new Map<string, string[]>();
+
+  get size(): number {
+    return this.#keysOf.size;
+  }
+
+  add(key: string, reason: string): void {
+    this.#keysOf.set(reason, [...(this.#keysOf.get(reason) ?? []), key]);
+  }
+
+  /** `a, b (reason); c (reason)` */
+  get text(): string {
+    return [...this.#keysOf].map(([reason, keys]) => `${keys.join(', ')} (${reason})`).join('; ');
+  }
 }
 
 function isAsShipped(option: Option, value: unknown): boolean {
