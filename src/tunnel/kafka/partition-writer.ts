@@ -111,8 +111,13 @@ export class PartitionWriter {
   appendBytes(lane: number, header: EntryHeader, value: Buffer): number {
     const batch = (this.#open ??= this.#newBatch(header));
     const before = batch.builder.length;
-    const timestampMs = header.wallMs;
-    batch.builder.appendBytes({ timestampMs, key: undefined, source: value, start: 0, end: value.length });
+    batch.builder.appendBytes({
+      timestampMs: Date.now(),
+      key: undefined,
+      source: value,
+      start: 0,
+      end: value.length,
+    });
     return this.#appended(lane, batch.builder.length - before, header, undefined);
   }
 
@@ -233,6 +238,7 @@ export class PartitionWriter {
     this.#producer = producer;
     this.#nextSequence = 0;
     for (const batch of this.#batches) {
+      if (batch.acknowledged) continue;
       this.#number(batch);
       if (batch.wire !== undefined) this.#finish(batch);
     }
@@ -278,7 +284,7 @@ export class PartitionWriter {
     const next = this.#newBatch(header);
     const before = next.builder.length;
     next.builder.appendBytes({
-      timestampMs: header.wallMs,
+      timestampMs: Date.now(),
       key,
       source: builder.out.bytes,
       start: builder.lastValueAt,

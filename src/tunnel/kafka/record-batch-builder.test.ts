@@ -17,15 +17,7 @@ class GivenValue implements EntryEncoder {
   }
 }
 
-function at(timestampMs: number): EntryHeader {
-  const header = new EntryHeader();
-  header.bytes = Buffer.alloc(8);
-  header.bytes.writeBigInt64LE(BigInt(timestampMs));
-  // A value at offset 0 counts as absent: put a byte before it.
-  header.bytes = Buffer.concat([Buffer.alloc(1), header.bytes]);
-  header.wallAt = 1;
-  return header;
-}
+const anEntry = new EntryHeader();
 
 function keyOf(text: string): ByteWriter {
   const key = new ByteWriter(1);
@@ -51,7 +43,7 @@ function valuesBack(lengths: readonly number[]): { sent: string[]; received: unk
   for (const [i, length] of lengths.entries()) {
     encoder.value = Buffer.alloc(length, i % 251);
     sent.push(encoder.value?.toString('hex'));
-    builder.append(at(1000 + i), encoder, undefined);
+    builder.append(anEntry, encoder, undefined);
   }
   return { sent, received: decode(finished(builder)).records.map(({ value }) => value?.toString('hex')) };
 }
@@ -74,11 +66,10 @@ describe('a record batch', () => {
 
   test('has the time of each record, its key, and the header that the broker checks', () => {
     const builder = new RecordBatchBuilder(new ByteWriter(64));
-    const encoder = new GivenValue();
-    encoder.value = Buffer.from('v');
-    builder.append(at(1_582_277_156_570), encoder, undefined);
-    builder.append(at(1_582_277_156_560), encoder, keyOf('{"_id":1}'));
-    builder.append(at(9_999_999_999_999), encoder, keyOf(''));
+    const value = { source: Buffer.from('v'), start: 0, end: 1 };
+    builder.appendBytes({ ...value, timestampMs: 1_582_277_156_570, key: undefined });
+    builder.appendBytes({ ...value, timestampMs: 1_582_277_156_560, key: keyOf('{"_id":1}') });
+    builder.appendBytes({ ...value, timestampMs: 9_999_999_999_999, key: keyOf('') });
     const wire = finished(builder);
     const batch = decode(wire);
     expect(batch).toMatchObject({
@@ -103,7 +94,7 @@ describe('a record batch', () => {
 
   test('can be numbered anew for another producer', () => {
     const builder = new RecordBatchBuilder(new ByteWriter(64));
-    builder.append(at(1), new GivenValue(), undefined);
+    builder.append(anEntry, new GivenValue(), undefined);
     const wire = finished(builder);
     builder.finish(wire, { producerId: 5n, producerEpoch: 0, baseSequence: 0 }, 0);
     expect(decode(wire)).toMatchObject({ producerId: 5n, producerEpoch: 0, firstSequence: 0 });
@@ -114,16 +105,16 @@ describe('a record batch', () => {
     const builder = new RecordBatchBuilder(new ByteWriter(64));
     const encoder = new GivenValue();
     encoder.value = Buffer.from('first');
-    builder.append(at(1), encoder, undefined);
+    builder.append(anEntry, encoder, undefined);
     const broken: EntryEncoder = {
       encode(_header, out) {
         out.append(Buffer.from('half a val'));
         throw new Error('malformed');
       },
     };
-    expect(() => builder.append(at(2), broken, undefined)).toThrow('malformed');
+    expect(() => builder.append(anEntry, broken, undefined)).toThrow('malformed');
     encoder.value = Buffer.from('second');
-    builder.append(at(3), encoder, undefined);
+    builder.append(anEntry, encoder, undefined);
     expect(decode(finished(builder)).records.map(({ value }) => value?.toString())).toEqual([
       'first',
       'second',
@@ -135,7 +126,7 @@ describe('a record batch', () => {
     const encoder = new GivenValue();
     for (const text of ['one', 'two', 'three']) {
       encoder.value = Buffer.from(text);
-      builder.append(at(1), encoder, undefined);
+      builder.append(anEntry, encoder, undefined);
     }
     expect(builder.out.bytes.toString('utf8', builder.lastValueAt, builder.lastValueEnd)).toBe('three');
     builder.dropLast();

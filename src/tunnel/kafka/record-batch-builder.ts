@@ -77,12 +77,13 @@ export class RecordBatchBuilder {
   }
 
   /**
-   * Appends a record whose value `encoder` writes.
+   * Appends a record whose value `encoder` writes. Its time is that of the batch's beginning, not the entry's: brokers delete
+   * records, and forget producers, by the records' times, so that entries of an old oplog would be gone at once.
    * @param key its bytes; undefined for a record without key
    * @throws what the encoder throws; the batch is then as it was
    */
   append(header: EntryHeader, encoder: EntryEncoder, key: ByteWriter | undefined): void {
-    const bodyAt = this.#begin(header.wallMs, key);
+    const bodyAt = this.#begin(this.count === 0 ? Date.now() : this.#baseTimestamp, key);
     const valueLengthAt = this.out.length;
     this.out.length += this.#valueWidth;
     try {

@@ -37,7 +37,7 @@ function recordsOf({ builder }: PendingBatch): unknown[] {
   builder.finish(wire, { producerId: 1n, producerEpoch: 0, baseSequence: 0 }, 0);
   const batch = readRecordsBatch(Reader.from(wire));
   return batch.records.map(({ timestampDelta, key, value }) => [
-    batch.firstTimestamp + BigInt(timestampDelta),
+    batch.firstTimestamp + timestampDelta,
     key?.toString(),
     value?.toString('hex'),
   ]);
