@@ -18,3 +18,10 @@ test('a cycle of causes ends', () => {
   a.cause = b;
   expect(describeError(a)).toBe('a: b');
 });
+
+test('a cause that its error quotes already is not said twice', () => {
+  const cause = new Error('connect ECONNREFUSED');
+  expect(describeError(new Error('no server: connect ECONNREFUSED', { cause }))).toBe(
+    'no server: connect ECONNREFUSED',
+  );
+});

@@ -51,7 +51,9 @@ export function describeError(error: unknown): string {
   for (let e: unknown = error; e !== undefined && e !== null && !seen.has(e);) {
     seen.add(e);
     if (e instanceof Error) {
-      if (e.message !== '' && !parts.includes(e.message)) parts.push(e.message);
+      const { message } = e;
+      // Clients like to repeat the message of the cause in their own.
+      if (message !== '' && !parts.some((part) => part.includes(message))) parts.push(message);
       if (e instanceof OplogueError) hint ??= e.hint;
       e = e.cause;
     } else {
