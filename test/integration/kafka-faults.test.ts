@@ -1,5 +1,5 @@
 import { Admin } from '@platformatic/kafka';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { MemoryBudget } from '../../src/shared/memory-budget.ts';
 import { sleep } from '../../src/shared/sleep.ts';
 import type { KafkaTunnel } from '../../src/tunnel/kafka/kafka-tunnel.ts';
@@ -61,6 +61,11 @@ describe.each(['3.9', '4'] as const)('faults of a Kafka %s under load', (version
     });
     proxy = await startTcpProxy(`127.0.0.1:${backPort}`, proxyPort);
     behindProxy = proxy.address;
+  });
+  afterEach(async () => {
+    kafka.thaw();
+    await kafka.start();
+    proxy.resume();
   });
   afterAll(async () => {
     await proxy.close();

@@ -5,7 +5,7 @@ import { sleep } from '../../shared/sleep.ts';
 import { formatBrokerAddress, type BrokerAddress } from './broker-address.ts';
 import type { BrokerConnection } from './broker-connection.ts';
 import { explainConnectError } from './connect-error.ts';
-import { tooOld, type KafkaCluster, type TopicMetadata } from './kafka-cluster.ts';
+import { NotReadyError, tooOld, type KafkaCluster, type TopicMetadata } from './kafka-cluster.ts';
 import { describeCode, fatalError, fateOf, KafkaCode, KafkaTunnelError } from './kafka-error.ts';
 import type { KafkaTunnelStats } from './kafka-tunnel-stats.ts';
 import type { PartitionWriter } from './partition-writer.ts';
@@ -332,6 +332,7 @@ export class ProduceSender {
       topic = await this.#o.cluster.topic(this.#o.topic, this.#stopped.signal);
     } catch (error) {
       if (error instanceof KafkaTunnelError) throw error;
+      if (error instanceof NotReadyError) this.#noteReason(error.message);
       return false;
     }
     if (topic.errorCode === KafkaCode.none) {
@@ -347,6 +348,12 @@ export class ProduceSender {
       throw fatalError(topic.errorCode, `Topic ${this.#o.topic}`);
     }
     return false;
+  }
+
+  /** What keeps the blocked partitions waiting now; what stopped them first may be long over. */
+  #noteReason(reason: string): void {
+    this.#o.stats.lastError = reason;
+    for (const partition of this.#o.partitions) if (partition.blocked) partition.block(reason);
   }
 
   #gone(): KafkaTunnelError {
