@@ -1,0 +1,61 @@
+/** One raw message that has come in. */
+export interface IncomingMessage {
+  /** Worker that sent it, as it says; not folded to the number of replayers. */
+  readonly shard: number;
+  /** Bits of RawTag. */
+  readonly tag: number;
+  /** The whole message, as `decodeRawMessage` takes it. Belongs to the handler. */
+  readonly bytes: Buffer;
+  /** Who sent it, for logs: `address:port`, or a path. */
+  readonly from: string;
+}
+
+/** Takes what came in, for all shards and connections. */
+export interface MessageHandler {
+  /**
+   * Takes one message. Messages of one connection are handed over one after the other, in their order: the next one
+   * is not read before this resolves, which is what holds a fast sender back.
+   * @returns what the sender is told, as soon as there is room for the message: the position up to which
+   * everything of the shard is done at that moment (MongoShake's receiver does not wait for the message itself
+   * either), or a negative `ReplyCode`: the message was not taken, or is to be sent again. A rejection closes the connection.
+   */
+  handle(message: IncomingMessage): Promise<bigint>;
+
+  /**
+   * The position of the last entry that is done of the shard, 0n before the first; may go back when a sender starts
+   * again further back. It must be below the position of every entry that was handed over and is not done, and is
+   * best the end of a message. Acks and probes are answered with it.
+   */
+  ackOf(shard: number): bigint;
+
+  /** How many messages of the shard were handed over and are not done. */
+  pendingOf(shard: number): number;
+}
+
+/** What has come in since a reader was opened. */
+export interface ReaderTraffic {
+  /** Bytes of whole messages. */
+  readonly bytes: number;
+  readonly messages: number;
+  /** Connections and messages that were turned away: limits, bytes that are no message, peers without TLS. */
+  readonly refused: number;
+  /** Connections that are open now. */
+  readonly connections: number;
+}
+
+/** A way in: listens, or follows, until it is closed. */
+export interface MessageReader extends AsyncDisposable {
+  /**
+   * Begins to listen or to follow, and resolves then.
+   * @throws OplogueError when it cannot: the port is taken, a file cannot be read
+   */
+  open(handler: MessageHandler, signal: AbortSignal): Promise<void>;
+
+  /** Aborts with the reason when nothing more can come in. */
+  readonly failed: AbortSignal;
+
+  /** What is wrong at the moment. */
+  readonly trouble: string | undefined;
+
+  readonly traffic: ReaderTraffic;
+}
