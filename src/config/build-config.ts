@@ -107,6 +107,8 @@ function kafkaOf(values: OptionValues): KafkaConfig | undefined {
   const address = parseKafkaAddress(values['tunnel.address'][0] ?? '');
   if (typeof address === 'string') return undefined;
   const partitionNumber = values['tunnel.kafka.partition_number'];
+  const headers = values['tunnel.kafka.headers'];
+  const isExactlyOnce = values['tunnel.kafka.delivery'] === 'exactly_once';
   return {
     ...address,
     clientId: values['tunnel.kafka.client_id'],
@@ -114,6 +116,13 @@ function kafkaOf(values: OptionValues): KafkaConfig | undefined {
     partitioner: values['tunnel.kafka.partitioner'],
     compression: values['tunnel.kafka.compression'],
     maxMessageBytes: values['tunnel.kafka.producer.maxmessagebytes'],
+    headers: headers === 'true' || (headers === 'auto' && isExactlyOnce),
+    exactlyOnce: isExactlyOnce
+      ? {
+          checkpointTopic: values['tunnel.kafka.checkpoint_topic'],
+          transactionIntervalMs: values['tunnel.kafka.transaction_interval'],
+        }
+      : undefined,
     sasl: values['tunnel.kafka.sasl.enable'] ? kafkaSaslOf(values) : undefined,
     tls: kafkaTlsOf(values),
     topicCreation: {

@@ -9,6 +9,7 @@ import type { OptionKey, OptionValues } from './option-table.ts';
 const confVersionMin = 10;
 const mongoUrlPattern = /^mongodb(\+srv)?:\/\/[^/?]/i;
 const kafkaLoginPattern = /^[^@]+@./;
+const kafkaTopicPattern = /^[A-Za-z0-9._-]{1,249}$/;
 
 /** What the rules look at, and what they say. */
 interface Checking {
@@ -29,6 +30,7 @@ export function checkRules(
   checkCheckpoint(checking);
   checkTunnel(checking);
   if (checking.values.tunnel === 'kafka') checkKafka(checking);
+  else checkDelivery(checking);
   checkWorkers(checking);
   checkFiles(checking);
   return checking;
@@ -184,6 +186,7 @@ function checkKafka(checking: Checking): void {
       hint: 'raise incr_sync.worker, or set tunnel.kafka.partitioner = key',
     });
   }
+  if (values['tunnel.kafka.delivery'] === 'exactly_once') checkCheckpointTopic(checking, parsed);
   const auth = values['tunnel.kafka.sasl.auth'];
   if (values['tunnel.kafka.sasl.enable'] && !kafkaLoginPattern.test(auth)) {
     const text = 'tunnel.kafka.sasl.enable = true needs tunnel.kafka.sasl.auth';
@@ -197,6 +200,33 @@ function checkKafka(checking: Checking): void {
   if ((values['tunnel.kafka.tls.cert_file'] === '') !== (values['tunnel.kafka.tls.key_file'] === '')) {
     const text = 'tunnel.kafka.tls.cert_file and tunnel.kafka.tls.key_file belong together';
     report(checking, { key: 'tunnel.kafka.tls.cert_file', text, hint: 'give both or none' });
+  }
+}
+
+function checkDelivery(checking: Checking): void {
+  const key = 'tunnel.kafka.delivery';
+  const { [key]: delivery, tunnel } = checking.values;
+  if (delivery !== 'exactly_once') return;
+  const text = `${key} = exactly_once is for tunnel = kafka, not for ${tunnel}`;
+  report(checking, { key, text, hint: 'remove the line' });
+}
+
+function checkCheckpointTopic(
+  checking: Checking,
+  address: ReturnType<typeof parseKafkaAddress> | undefined,
+): void {
+  const key = 'tunnel.kafka.checkpoint_topic';
+  const topic = checking.values[key];
+  if (!kafkaTopicPattern.test(topic)) {
+    const text = `${key} = ${topic} is no name of a topic`;
+    report(checking, {
+      key,
+      text,
+      hint: 'letters, digits, dot, underscore and hyphen, at most 249 characters',
+    });
+  } else if (typeof address === 'object' && address.topic === topic) {
+    const text = `${key} = ${topic} is the topic of the messages too`;
+    report(checking, { key, text, hint: 'it needs a topic of its own' });
   }
 }
 

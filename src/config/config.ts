@@ -69,12 +69,21 @@ export interface KafkaTlsConfig {
   readonly allowInvalidCertificates: boolean;
 }
 
+export interface KafkaExactlyOnceConfig {
+  readonly checkpointTopic: string;
+  readonly transactionIntervalMs: number;
+}
+
 export interface KafkaConfig extends KafkaAddress {
   readonly clientId: string;
   readonly partitionNumber: number;
   readonly partitioner: OptionValues['tunnel.kafka.partitioner'];
   readonly compression: OptionValues['tunnel.kafka.compression'];
   readonly maxMessageBytes: number;
+  /** Each record says in headers where it comes from. */
+  readonly headers: boolean;
+  /** undefined: at least once. */
+  readonly exactlyOnce: KafkaExactlyOnceConfig | undefined;
   readonly sasl: KafkaSaslConfig | undefined;
   readonly tls: KafkaTlsConfig | undefined;
   readonly topicCreation: {

@@ -27,6 +27,9 @@ export class EntryHeader {
   /** The entry's `ts`: seconds and increment, both unsigned. */
   seconds = 0;
   increment = 0;
+  /** For an operation of a transaction: its index there, and the increment of the entry that committed it; else 0 and `increment`. */
+  operationIndex = 0;
+  committedIncrement = 0;
   /** Character code of `op`, one of {@link Op}; 0 when absent or longer than one letter (`ci`, `km` of newer servers). */
   op = 0;
   /** The text of `ns` without its ending NUL; empty when absent. */
@@ -104,6 +107,7 @@ export class EntryHeader {
     this.start = start;
     this.end = end;
     this.seconds = this.increment = this.op = this.nsStart = this.nsEnd = 0;
+    this.operationIndex = this.committedIncrement = 0;
     this.tsAt = this.tAt = this.hAt = this.vAt = this.opAt = this.gAt = this.nsAt = 0;
     this.oAt = this.o2At = this.ukAt = this.lsidAt = this.fromMigrateAt = this.txnNumberAt = 0;
     this.documentKeyAt = this.prevOpTimeAt = this.uiAt = this.wallAt = 0;
@@ -223,7 +227,7 @@ function noteField2(header: EntryHeader, bytes: Buffer, key: number, type: numbe
     case 0x7473: // ts
       if (type !== BsonType.timestamp) return;
       header.tsAt = valueAt;
-      header.increment = readUint32(bytes, valueAt);
+      header.increment = header.committedIncrement = readUint32(bytes, valueAt);
       header.seconds = readUint32(bytes, valueAt + 4);
       return;
     case 0x6f70: // op

@@ -56,6 +56,11 @@ export class OpenTransactions {
     this.#table.abort(header);
   }
 
+  /** Closes the transaction that the entry commits without reading it: it is carried already. */
+  passOver(committing: EntryHeader): void {
+    this.#table.take(committing);
+  }
+
   /** Drops what the entry's session has moved on from. */
   supersede(header: EntryHeader): void {
     this.#table.supersede(header);

@@ -1,40 +1,22 @@
 import { readInt32 } from '../bson/read-value.ts';
-import type { AckWindow } from '../checkpoint/ack-window.ts';
-import type { LatencyHistogram } from '../metrics/latency-histogram.ts';
 import type { ReplicationStats } from '../metrics/replication-stats.ts';
-import type { NamespaceFilter } from '../namespace/namespace-filter.ts';
-import type { NamespaceInfo, NamespaceTable } from '../namespace/namespace-table.ts';
+import type { NamespaceInfo } from '../namespace/namespace-table.ts';
 import { describeDdl } from '../oplog/ddl.ts';
 import { EntryHeader, Op, scanEntryHeader } from '../oplog/entry-header.ts';
 import { classifyEntry, EntryKind } from '../oplog/entry-kind.ts';
-import { writeWithoutGid, type GidFilter } from '../oplog/gid-filter.ts';
-import type { LaneRouter } from '../oplog/lane-router.ts';
+import { writeWithoutGid } from '../oplog/gid-filter.ts';
 import { incrementOf, positionOf, secondsOf, type Position } from '../oplog/position.ts';
 import { ByteWriter } from '../shared/byte-writer.ts';
-import type { MemoryBudget } from '../shared/memory-budget.ts';
 import { settledOrAborted } from '../shared/settled-or-aborted.ts';
 import type { RawBatch } from '../source/change-source.ts';
-import type { Governor } from './governor.ts';
+import type { Frontier, PartialTransaction } from '../tunnel/tunnel.ts';
 import type { Lane } from './lane.ts';
-import type { OpenTransactions } from './open-transactions.ts';
+import type { PipelineOptions } from './pipeline-options.ts';
 
-export interface PipelineOptions {
-  readonly stats: ReplicationStats;
-  readonly lanes: readonly Lane[];
-  readonly namespaces: NamespaceTable;
-  readonly filter: NamespaceFilter;
-  readonly gids: GidFilter;
-  readonly router: LaneRouter;
-  readonly transactions: OpenTransactions;
-  readonly acks: AckWindow;
-  readonly budget: MemoryBudget;
-  readonly latency: LatencyHistogram;
-  readonly governor: Governor;
-  /** `filter.ddl_enable` */
-  readonly carriesDdl: boolean;
-  /** `filter.oplog.gids`: send entries without their field `g`. */
-  readonly stripsGid: boolean;
-}
+/** While the governor holds an entry back for longer, what came before it is marked. */
+const MARK_AFTER_MS = 50;
+/** How often it is looked at whether a transaction must be cut in its middle. */
+const OPERATIONS_PER_LOOK = 256;
 
 /** What {@link Pipeline.handle} has found out about a batch. */
 interface HandledBatch {
@@ -55,7 +37,8 @@ interface HandledBatch {
  * DDL, a transaction of several entries.
  *
  * Invariants held here: I2 (a key's lane is fixed by the router; a DDL is a barrier), I1 and I6 (a batch is one ticket
- * of the acknowledgement window, and says below which position an open transaction begins).
+ * of the acknowledgement window, and says below which position an open transaction begins), I8 (a mark names what has been
+ * given to the lanes, neither more nor less; what is delivered already is not given again).
  */
 export class Pipeline {
   readonly #options: PipelineOptions;
@@ -69,6 +52,13 @@ export class Pipeline {
   /** Position of the entry before the one that is being handled. */
   #previousSeconds: number;
   #previousIncrement: number;
+  /** Up to here entries are delivered already and only read for the transactions open there; 0: all are new. */
+  #deliveredThrough: Position;
+  #partial: PartialTransaction | undefined;
+  /** The entry whose operations are being given, how many have been dealt with, and where a restart would begin; 0: none. */
+  #committing: Position = 0n;
+  #operations = 0;
+  #resumeAfter: Position = 0n;
 
   /** @param after the position after which the first batch begins. */
   constructor(options: PipelineOptions, after: Position) {
@@ -77,6 +67,9 @@ export class Pipeline {
     this.#lanes = options.lanes;
     this.#previousSeconds = secondsOf(after);
     this.#previousIncrement = incrementOf(after);
+    const committed = options.frontiers?.committed;
+    this.#deliveredThrough = committed?.deliveredThrough ?? 0n;
+    this.#partial = committed?.partial;
   }
 
   /**
@@ -97,7 +90,7 @@ export class Pipeline {
       for (let at = arrayAt + 4; at < end && !signal.aborted;) {
         while (bytes[++at] !== 0);
         at = scanEntryHeader(header, bytes, at + 1);
-        if (governor.isActive && !(await governor.admit(header, signal))) break;
+        if (governor.isActive && !(await this.#admit(header, signal))) break;
         const wait = this.#handleEntry(header, signal);
         if (wait !== undefined) await wait;
         if (this.#isCut) break;
@@ -110,8 +103,35 @@ export class Pipeline {
     } finally {
       budget.give(batch.budgetBytes);
     }
-    if (entries === 0) return;
-    this.#finishBatch({ entries, entryBytes, givenBefore, firstWallMs });
+    if (entries > 0) this.#finishBatch({ entries, entryBytes, givenBefore, firstWallMs });
+    this.#mark();
+  }
+
+  /** Waits as the governor says; meanwhile what was given is not kept in an open transaction of the far side. */
+  async #admit(header: EntryHeader, signal: AbortSignal): Promise<boolean> {
+    const { governor, frontiers } = this.#options;
+    if (frontiers === undefined) return governor.admit(header, signal);
+    if (frontiers.overdue !== 'no') this.#mark();
+    const late = setTimeout(() => this.#mark(), MARK_AFTER_MS);
+    try {
+      return await governor.admit(header, signal);
+    } finally {
+      clearTimeout(late);
+    }
+  }
+
+  /** Tells an exactly-once tunnel how far the lanes have been given everything. */
+  #mark(options?: { now: boolean }): void {
+    this.#options.frontiers?.mark(this.#frontier(), options);
+  }
+
+  #frontier(): Frontier {
+    const deliveredThrough = this.#positionBefore();
+    if (this.#committing === 0n) {
+      return { resumeAfter: this.#options.transactions.checkpointable(deliveredThrough), deliveredThrough };
+    }
+    const partial = { at: this.#committing, operations: this.#operations };
+    return { resumeAfter: this.#resumeAfter, deliveredThrough, partial };
   }
 
   /** Sends what the lanes hold and opens the batch's ticket. */
@@ -158,6 +178,10 @@ export class Pipeline {
     if (header.length > stats.entryBytesMax) stats.entryBytesMax = header.length;
     if (transactions.size !== 0) transactions.supersede(header);
     const kind = classifyEntry(header);
+    if (this.#deliveredThrough !== 0n && this.#isDelivered(header)) {
+      this.#passOver(header, kind);
+      return undefined;
+    }
     if (kind !== EntryKind.dml && kind !== EntryKind.unknown) return this.#handleRare(header, kind, signal);
     const info = namespaces.lookup(header);
     if (!info.passes || header.fromMigrate || !gids.passes(header)) {
@@ -165,6 +189,24 @@ export class Pipeline {
       return undefined;
     }
     return this.#give(header, info, signal);
+  }
+
+  #isDelivered(header: EntryHeader): boolean {
+    if (header.position <= this.#deliveredThrough) return true;
+    this.#deliveredThrough = 0n;
+    return false;
+  }
+
+  /** An entry that is delivered already: it only tells which transactions are open. */
+  #passOver(header: EntryHeader, kind: EntryKind): void {
+    const { transactions } = this.#options;
+    this.#stats.entriesFiltered++;
+    if (kind === EntryKind.transactionPart || kind === EntryKind.prepare) {
+      transactions.note(header, { prepare: kind === EntryKind.prepare, before: this.#positionBefore() });
+    } else if (kind === EntryKind.abort) transactions.abort(header);
+    else if (kind === EntryKind.lastTransactionPart || kind === EntryKind.commitPrepared) {
+      transactions.passOver(header);
+    }
   }
 
   #handleRare(header: EntryHeader, kind: EntryKind, signal: AbortSignal): Promise<void> | undefined {
@@ -209,18 +251,28 @@ export class Pipeline {
   }
 
   async #giveAlone(header: EntryHeader, signal: AbortSignal): Promise<void> {
-    await this.#flushAndWait(header.position, signal);
+    await this.#flushAndWait({ position: header.position, frontier: this.#frontier() }, signal);
     this.#isCut = signal.aborted;
     if (this.#isCut) return;
     const wait = this.#give(header, this.#options.namespaces.lookup(header), signal);
     if (wait !== undefined) await wait;
-    await this.#flushAndWait(header.position, signal);
+    await this.#flushAndWait({ position: header.position, frontier: this.#frontierAfter(header) }, signal);
+  }
+
+  /** The frontier once the DDL has been given too: it is an entry, or an operation of the entry that is being taken apart. */
+  #frontierAfter(ddl: EntryHeader): Frontier {
+    const before = this.#frontier();
+    if (before.partial !== undefined) {
+      return { ...before, partial: { ...before.partial, operations: before.partial.operations + 1 } };
+    }
+    const { position } = ddl;
+    return { resumeAfter: this.#options.transactions.checkpointable(position), deliveredThrough: position };
   }
 
   /** Sends what all lanes hold and waits until it is durable. */
-  async #flushAndWait(position: Position, signal: AbortSignal): Promise<void> {
+  async #flushAndWait(at: { position: Position; frontier: Frontier }, signal: AbortSignal): Promise<void> {
     const stats = this.#stats;
-    await Promise.all(
+    const given = Promise.all(
       this.#lanes.map(
         (lane) =>
           new Promise<void>((resolve) => {
@@ -229,35 +281,59 @@ export class Pipeline {
               return;
             }
             signal.addEventListener('abort', () => resolve(), { once: true });
-            lane.flush(position, (entries) => {
+            lane.flush(at.position, (entries) => {
               stats.entriesDurable += entries;
               resolve();
             });
           }),
       ),
     );
+    this.#options.frontiers?.mark(at.frontier, { now: true });
+    await given;
   }
 
   /** The operations of an applyOps entry, or of the transaction that it commits, each as an entry of its own. */
   async #handleOperations(header: EntryHeader, kind: EntryKind, signal: AbortSignal): Promise<void> {
     const { transactions } = this.#options;
     this.#stats.transactions++;
+    this.#resumeAfter = transactions.checkpointable(this.#positionBefore());
+    this.#committing = header.position;
+    this.#operations = 0;
     transactions.begin(header);
     if (kind === EntryKind.lastTransactionPart || kind === EntryKind.commitPrepared) {
       for await (const { part, last } of transactions.parts(header, kind, signal)) {
-        await this.#handlePart(part, { last, signal });
+        await this.#handlePart(part, { committing: header, last, signal });
+        if (this.#isCut) return;
       }
       // Parts may be missing when the signal has aborted.
       this.#isCut = signal.aborted;
       if (this.#isCut) return;
     }
-    if (kind !== EntryKind.commitPrepared) await this.#handlePart(header, { last: true, signal });
+    if (kind !== EntryKind.commitPrepared) {
+      await this.#handlePart(header, { committing: header, last: true, signal });
+      if (this.#isCut) return;
+    }
+    this.#committing = 0n;
   }
 
-  async #handlePart(part: EntryHeader, options: { last: boolean; signal: AbortSignal }): Promise<void> {
-    for (const operation of this.#options.transactions.operations(part, options)) {
-      const wait = this.#handleOperation(operation, options.signal);
-      if (wait !== undefined) await wait;
+  /** Gives the operations of one data entry; ends early, after a whole operation, when the signal has cut it. */
+  async #handlePart(
+    part: EntryHeader,
+    options: { committing: EntryHeader; last: boolean; signal: AbortSignal },
+  ): Promise<void> {
+    const { frontiers, transactions } = this.#options;
+    const { committing, signal } = options;
+    const delivered = this.#partial?.at === this.#committing ? this.#partial.operations : 0;
+    for (const operation of transactions.operations(part, options)) {
+      if (this.#operations >= delivered) {
+        operation.operationIndex = this.#operations;
+        operation.committedIncrement = committing.increment;
+        const wait = this.#handleOperation(operation, signal);
+        if (wait !== undefined) await wait;
+        if (this.#isCut) return;
+      }
+      this.#operations++;
+      if (this.#operations % OPERATIONS_PER_LOOK === 0 && frontiers?.overdue === 'long') this.#mark();
     }
   }
 
@@ -298,6 +374,8 @@ export class Pipeline {
     this.#scratch.length = 0;
     writeWithoutGid(header, this.#scratch);
     scanEntryHeader(this.#rewritten, this.#scratch.bytes, 0);
+    this.#rewritten.operationIndex = header.operationIndex;
+    this.#rewritten.committedIncrement = header.committedIncrement;
     return this.#rewritten;
   }
 }

@@ -31,6 +31,8 @@ export function newKafkaTunnel(brokers: string, settings: TunnelSettings): Kafka
     partitioner: 'worker',
     compression: 'none',
     maxMessageBytes: 18 * 1024 * 1024,
+    headers: false,
+    exactlyOnce: undefined,
     sasl: undefined,
     tls: undefined,
     topicCreation: { enabled: true, partitions: 1, replicationFactor: undefined },
