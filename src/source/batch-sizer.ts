@@ -3,7 +3,7 @@ const BATCH_SIZE_MAX = 16_000;
 /** The server sends at most about this much, and one document always. */
 const REPLY_BYTES_MAX = 16 * 1024 * 1024 + 64 * 1024;
 /** Where the replies of an ordinary workload are read fastest. */
-const TARGET_BYTES_MAX = 4 * 1024 * 1024;
+const TARGET_BYTES_MAX = 2 * 1024 * 1024;
 const TARGET_BYTES_MIN = 256 * 1024;
 /** So many replies of the target size should fit in the memory limit, so that reading and sending overlap. */
 const REPLIES_IN_LIMIT = 8;

@@ -1,8 +1,9 @@
 import { isIP, type Socket } from 'node:net';
 import type { ConnectionOptions as NodeTlsOptions } from 'node:tls';
-import { apiVersionsV3, Connection, Reader, type SASLOptions, type Writer } from '@platformatic/kafka';
+import type { Connection, Reader, SASLOptions, Writer } from '@platformatic/kafka';
 import { writeUnsignedVarint } from './varint.ts';
 import { formatBrokerAddress, type BrokerAddress } from './broker-address.ts';
+import { client } from './client.ts';
 
 /** How to reach brokers. */
 export interface BrokerConnectionOptions {
@@ -71,7 +72,7 @@ export class BrokerConnection {
     this.#options = options;
     this.#clientId = Buffer.from(options.clientId);
     const tls = options.tls;
-    this.#client = new Connection(options.clientId, {
+    this.#client = new client.Connection(options.clientId, {
       connectTimeout: options.connectTimeoutMs,
       requestTimeout: options.requestTimeoutMs,
       ...(tls === undefined ? {} : { tls, ...serverName(tls, address.host) }),
@@ -218,7 +219,7 @@ export class BrokerConnection {
   }
 
   async #learnVersions(): Promise<void> {
-    const { api, createRequest, parseResponse } = apiVersionsV3;
+    const { api, createRequest, parseResponse } = client.apiVersionsV3;
     const answer = await this.ask({
       key: api.key,
       version: api.version,
@@ -248,7 +249,7 @@ export class BrokerConnection {
       return;
     }
     this.#pending.delete(correlation);
-    const reader = Reader.from(frame);
+    const reader = client.Reader.from(frame);
     reader.skip(FRAME_LENGTH_BYTES + 4);
     try {
       pending.answer(reader);

@@ -1,7 +1,7 @@
 import { promisify } from 'node:util';
 import zlib from 'node:zlib';
-import { compressionsAlgorithms } from '@platformatic/kafka';
 import { AssertionError } from '../../shared/errors.ts';
+import { client } from './client.ts';
 import type { CompressionBits } from './record-batch-builder.ts';
 
 /** `tunnel.kafka.compression`. */
@@ -27,9 +27,9 @@ export async function loadCompressor(compression: KafkaCompression): Promise<Rec
     case 'gzip':
       return { bits: 1, compress: (records) => gzip(records, { level: GZIP_LEVEL }) };
     case 'snappy':
-      return { bits: 2, compress: (records) => compressionsAlgorithms.snappy.compressSync(records) };
+      return { bits: 2, compress: (records) => client.compressionsAlgorithms.snappy.compressSync(records) };
     case 'lz4':
-      return { bits: 3, compress: (records) => compressionsAlgorithms.lz4.compressSync(records) };
+      return { bits: 3, compress: (records) => client.compressionsAlgorithms.lz4.compressSync(records) };
     case 'zstd':
       return { bits: 4, compress: await loadZstd() };
     default:

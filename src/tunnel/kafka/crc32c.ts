@@ -1,4 +1,4 @@
-import { crc32c as clientCrc32c, Writer } from '@platformatic/kafka';
+import { client } from './client.ts';
 
 /**
  * CRC-32C (Castagnoli) of `bytes`, unsigned.
@@ -8,5 +8,5 @@ import { crc32c as clientCrc32c, Writer } from '@platformatic/kafka';
  * door copies a plain Buffer first, but not a DynamicBuffer, therefore the wrapping.
  */
 export function crc32c(bytes: Buffer): number {
-  return clientCrc32c(Writer.create().append(bytes).dynamicBuffer);
+  return client.crc32c(client.Writer.create().append(bytes).dynamicBuffer);
 }
