@@ -74,6 +74,7 @@ export class Collector {
     await using store = await createCheckpointStore(this.#config.checkpoint);
     const start = await this.#startPosition(source, store, stop);
     await using tunnel = createTunnel(this.#config, {
+      source: source.name,
       budget: this.#budget,
       logger: this.#logger,
     });

@@ -10,18 +10,22 @@ import { MockTunnel } from '../tunnel/mock/mock-tunnel.ts';
 import type { Tunnel } from '../tunnel/tunnel.ts';
 
 interface TunnelDependencies {
+  /** Name of the replica set that is read. */
+  readonly source: string;
   readonly budget: MemoryBudget;
   readonly logger: Logger;
 }
 
 /** The tunnel that `tunnel`, `tunnel.address` and `tunnel.message` ask for. */
-export function createTunnel(config: Config, dependencies: TunnelDependencies): Tunnel {
-  const { tunnel } = config;
+export function createTunnel(config: Config, { source, ...dependencies }: TunnelDependencies): Tunnel {
+  const { tunnel, id } = config;
   const lanes = config.workers.count;
   switch (tunnel.kind) {
-    case 'kafka':
+    case 'kafka': {
+      const kafka = must(tunnel.kafka, 'the configuration has no part for kafka');
       return new KafkaTunnel({
-        ...must(tunnel.kafka, 'the configuration has no part for kafka'),
+        ...kafka,
+        exactlyOnce: kafka.exactlyOnce && { ...kafka.exactlyOnce, id, source },
         lanes,
         message: tunnel.message,
         newEncoder: () =>
@@ -32,6 +36,7 @@ export function createTunnel(config: Config, dependencies: TunnelDependencies): 
         compressor: tunnel.compressor,
         ...dependencies,
       });
+    }
     case 'file':
       return new FileTunnel({
         path: tunnel.address,

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import { startKafka, type TestKafka } from '../../testbed/start-kafka.ts';
+import { marking, newExactlyOnceTunnel } from '../support/exactly-once-tunnel.ts';
 import { makeKafkaTunnel } from '../support/kafka-tunnel-under-test.ts';
 import { itConforms } from '../support/tunnel-conformance.ts';
 
@@ -16,6 +17,17 @@ describe.each(['3.9', '4'] as const)('Kafka %s', (version) => {
   describe.each(['raw', 'bson'] as const)('tunnel kafka %s', (message) => {
     itConforms(
       makeKafkaTunnel(() => kafka, message),
+      can,
+    );
+  });
+
+  describe.each(['raw', 'bson'] as const)('tunnel kafka %s, exactly once', (message) => {
+    itConforms(
+      makeKafkaTunnel(
+        () => kafka,
+        message,
+        (brokers, settings) => marking(newExactlyOnceTunnel(brokers, settings)),
+      ),
       can,
     );
   });

@@ -4,7 +4,8 @@ import { silentLogger } from '../../src/shared/logger.ts';
 import { MemoryBudget } from '../../src/shared/memory-budget.ts';
 import { KafkaTunnel } from '../../src/tunnel/kafka/kafka-tunnel.ts';
 import type { KafkaTunnelOptions } from '../../src/tunnel/kafka/kafka-tunnel-options.ts';
-import { readTopic } from '../../testbed/read-topic.ts';
+import { eventually } from '../../testbed/eventually.ts';
+import { readTopic, type TopicRecord } from '../../testbed/read-topic.ts';
 import type { TestKafka } from '../../testbed/start-kafka.ts';
 import type { MakeTunnel } from './tunnel-conformance.ts';
 
@@ -46,16 +47,30 @@ export function newKafkaTunnel(brokers: string, settings: TunnelSettings): Kafka
   });
 }
 
+/** What a read_committed consumer sees, once the broker has written the markers of the transactions that it has committed. */
+async function committedRecords(brokers: string, topic: string): Promise<TopicRecord[] | undefined> {
+  const all = await readTopic({ brokers, topic, isolation: 'read_uncommitted' });
+  const committed = await readTopic({ brokers, topic });
+  return committed.length >= all.length ? committed : undefined;
+}
+
 /** For the expectations that hold for every tunnel. */
-export function makeKafkaTunnel(kafka: () => TestKafka, message: 'raw' | 'bson'): MakeTunnel {
+export function makeKafkaTunnel(
+  kafka: () => TestKafka,
+  message: 'raw' | 'bson',
+  make: (brokers: string, settings: TunnelSettings) => KafkaTunnel = newKafkaTunnel,
+): MakeTunnel {
   return ({ lanes, budget }) => {
     const topic = newTopicName();
     const { brokers } = kafka();
-    const tunnel = newKafkaTunnel(brokers, { topic, lanes, budget, message });
+    const tunnel = make(brokers, { topic, lanes, budget, message });
     return Promise.resolve({
       tunnel,
       async received() {
-        const values = (await readTopic({ brokers, topic })).map(({ value }) => value ?? Buffer.alloc(0));
+        const records = await eventually(() => committedRecords(brokers, topic), {
+          what: 'the markers of all transactions',
+        });
+        const values = records.map(({ value }) => value ?? Buffer.alloc(0));
         return message === 'bson' ? values : values.flatMap((value) => [...decodeRawMessage(value).logs]);
       },
       stall() {

@@ -3,13 +3,13 @@ import type { EntryHeader } from '../../oplog/entry-header.ts';
 import type { LaneWriter } from '../tunnel.ts';
 import type { DocumentKeyWriter } from './document-key-writer.ts';
 import type { KafkaLane, KafkaLaneHost } from './kafka-lane.ts';
-import { LaneReceipts } from './lane-receipts.ts';
+import type { LaneReceipts } from './lane-receipts.ts';
 import { partitionOfKey } from './murmur2.ts';
 
 /** A lane that makes one record of each entry. */
 export class EntryLane implements LaneWriter, KafkaLane {
   pendingBytes = 0;
-  readonly receipts = new LaneReceipts();
+  readonly receipts: LaneReceipts;
   readonly #index: number;
   readonly #host: KafkaLaneHost;
   readonly #encoder: EntryEncoder;
@@ -21,7 +21,9 @@ export class EntryLane implements LaneWriter, KafkaLane {
     host: KafkaLaneHost;
     encoder: EntryEncoder;
     keys: DocumentKeyWriter | undefined;
+    receipts: LaneReceipts;
   }) {
+    this.receipts = options.receipts;
     this.#index = options.index;
     this.#host = options.host;
     this.#encoder = options.encoder;

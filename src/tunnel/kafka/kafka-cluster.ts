@@ -1,25 +1,11 @@
-import {
-  createTopicsV7,
-  describeConfigsV4,
-  initProducerIdV3,
-  initProducerIdV4,
-  initProducerIdV5,
-  metadataV10,
-  metadataV11,
-  metadataV12,
-  ResponseError,
-} from '@platformatic/kafka';
 import type { Logger } from '../../shared/logger.ts';
 import { formatBrokerAddress, type BrokerAddress } from './broker-address.ts';
-import {
-  bodyOf,
-  BrokerConnection,
-  type BrokerConnectionOptions,
-  type BrokerRequest,
-} from './broker-connection.ts';
+import { askBroker } from './broker-api.ts';
+import { BrokerConnection, type BrokerConnectionOptions } from './broker-connection.ts';
+import { client } from './client.ts';
 import { explainConnectError } from './connect-error.ts';
 import { describeCode, fateOf, fatalError, KafkaCode, KafkaTunnelError } from './kafka-error.ts';
-import type { ProducerIdentity } from './partition-writer.ts';
+import type { ProducerIdentity } from './partition-host.ts';
 
 /** A topic as a broker describes it. */
 export interface TopicMetadata {
@@ -38,6 +24,20 @@ export interface TopicSettings {
   readonly maxMessageBytes: number;
   /** `cleanup.policy` is compact and not delete: records need keys. */
   readonly compactedOnly: boolean;
+  /** `cleanup.policy` as it stands. */
+  readonly cleanupPolicy: string;
+}
+
+/** A topic that is to be made. */
+export interface NewTopic {
+  readonly name: string;
+  readonly partitions: number;
+  /** undefined: the broker's default. */
+  readonly replicationFactor: number | undefined;
+  /** Node that is asked first. */
+  readonly controller: number;
+  /** Settings other than the broker's. */
+  readonly settings?: Readonly<Record<string, string>>;
 }
 
 /** Kafka is not ready to serve us; passes. */
@@ -51,9 +51,25 @@ export class NotReadyError extends Error {
   }
 }
 
-const TOPIC_RESOURCE = 2;
+const TOPIC_RESOURCE = client.ConfigResourceTypes.TOPIC;
+const TRANSACTION_KEY = 1;
 const CREATE_TOPIC_TIMEOUT_MS = 30_000;
 const BROKER_DEFAULT = -1;
+
+/** The APIs that are asked here, with their versions of the same form. */
+const apis = {
+  metadata: { name: 'Metadata', versions: [client.metadataV12, client.metadataV11, client.metadataV10] },
+  createTopics: { name: 'CreateTopics', versions: [client.createTopicsV7] },
+  describeConfigs: { name: 'DescribeConfigs', versions: [client.describeConfigsV4] },
+  initProducerId: {
+    name: 'InitProducerId',
+    versions: [client.initProducerIdV5, client.initProducerIdV4, client.initProducerIdV3],
+  },
+  findCoordinator: {
+    name: 'FindCoordinator',
+    versions: [client.findCoordinatorV6, client.findCoordinatorV5, client.findCoordinatorV4],
+  },
+} as const;
 
 /**
  * The questions that a producer asks a cluster beside sending. Each goes over a connection of its own to whichever known
@@ -87,7 +103,9 @@ export class KafkaCluster {
 
   /** The topic as it is now; also learns all brokers' addresses. */
   async topic(name: string, signal: AbortSignal): Promise<TopicMetadata> {
-    const answer = await this.#ask(signal, (connection) => metadata(connection, name));
+    const answer = await this.#ask(signal, (connection) =>
+      askBroker(connection, apis.metadata, [name], false, false),
+    );
     this.#brokers = new Map(answer.brokers.map(({ nodeId, host, port }) => [nodeId, { host, port }]));
     const topic = answer.topics[0];
     const leaders: number[] = [];
@@ -99,22 +117,13 @@ export class KafkaCluster {
    * Creates a topic; one that has been created by someone else meanwhile is as good.
    * @throws KafkaTunnelError when the cluster refuses
    */
-  async createTopic(
-    topic: { name: string; partitions: number; replicationFactor: number | undefined; controller: number },
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { name, partitions, replicationFactor = BROKER_DEFAULT } = topic;
-    const request = { name, numPartitions: partitions, replicationFactor, assignments: [], configs: [] };
-    const { api, createRequest, parseResponse } = createTopicsV7;
+  async createTopic(topic: NewTopic, signal: AbortSignal): Promise<void> {
+    const { name, partitions, replicationFactor = BROKER_DEFAULT, settings = {} } = topic;
+    const configs = Object.entries(settings).map(([setting, value]) => ({ name: setting, value }));
+    const request = { name, numPartitions: partitions, replicationFactor, assignments: [], configs };
     const answer = await this.#ask(
       signal,
-      (connection) =>
-        askOrRefusal(connection, {
-          key: api.key,
-          version: api.version,
-          body: bodyOf(createRequest([request], CREATE_TOPIC_TIMEOUT_MS, false)),
-          parse: (reader, key, version) => parseResponse(0, key, version, reader),
-        }),
+      (connection) => askBroker(connection, apis.createTopics, [request], CREATE_TOPIC_TIMEOUT_MS, false),
       topic.controller,
     );
     const { errorCode, errorMessage } = answer.topics[0];
@@ -131,21 +140,13 @@ export class KafkaCluster {
 
   /** The topic's settings, or undefined when we have no right to see them. */
   async topicSettings(name: string, signal: AbortSignal): Promise<TopicSettings | undefined> {
-    const { api, createRequest, parseResponse } = describeConfigsV4;
     const resource = {
       resourceType: TOPIC_RESOURCE,
       resourceName: name,
       configurationKeys: ['max.message.bytes', 'cleanup.policy'],
-    } as const;
+    };
     const answer = await this.#ask(signal, (connection) =>
-      askOrRefusal(connection, {
-        key: api.key,
-        version: api.version,
-        body: bodyOf(
-          createRequest([{ ...resource, configurationKeys: [...resource.configurationKeys] }], false, false),
-        ),
-        parse: (reader, key, version) => parseResponse(0, key, version, reader),
-      }),
+      askBroker(connection, apis.describeConfigs, [resource], false, false),
     );
     const result = answer.results[0];
     if (result === undefined || result.errorCode !== KafkaCode.none) return undefined;
@@ -153,30 +154,37 @@ export class KafkaCluster {
     const policy = values.get('cleanup.policy') ?? '';
     return {
       maxMessageBytes: Number(values.get('max.message.bytes')),
+      cleanupPolicy: policy,
       compactedOnly: policy.includes('compact') && !policy.includes('delete'),
     };
   }
 
   /** A new producer id. @throws KafkaTunnelError without the right to it */
   async newProducer(signal: AbortSignal): Promise<ProducerIdentity> {
-    const answer = await this.#ask(signal, (connection) => {
-      const { api, createRequest, parseResponse } = pick(
-        connection,
-        [initProducerIdV5, initProducerIdV4, initProducerIdV3],
-        'InitProducerId',
-      );
-      return askOrRefusal(connection, {
-        key: api.key,
-        version: api.version,
-        body: bodyOf(createRequest(null, 0, -1n, -1)),
-        parse: (reader, key, version) => parseResponse(0, key, version, reader),
-      });
-    });
+    const answer = await this.#ask(signal, (connection) =>
+      askBroker(connection, apis.initProducerId, null, 0, -1n, -1),
+    );
     if (answer.errorCode !== KafkaCode.none) {
       if (fateOf(answer.errorCode) === 'fatal') throw fatalError(answer.errorCode, 'No producer id');
       throw new NotReadyError(`No producer id: ${describeCode(answer.errorCode)}`, { hasAnswered: true });
     }
     return { id: answer.producerId, epoch: answer.producerEpoch };
+  }
+
+  /**
+   * The broker that looks after the transactions of an id.
+   * @throws NotReadyError while none does
+   * @throws KafkaTunnelError without the right to the id
+   */
+  async transactionCoordinator(transactionalId: string, signal: AbortSignal): Promise<BrokerAddress> {
+    const answer = await this.#ask(signal, (connection) =>
+      askBroker(connection, apis.findCoordinator, TRANSACTION_KEY, [transactionalId]),
+    );
+    const { errorCode, errorMessage, host, port } = answer.coordinators[0];
+    if (errorCode === KafkaCode.none) return { host, port };
+    const where = `Transactional id ${transactionalId}`;
+    if (fateOf(errorCode) === 'fatal') throw fatalError(errorCode, where, errorMessage);
+    throw new NotReadyError(`${where}: ${describeCode(errorCode, errorMessage)}`, { hasAnswered: true });
   }
 
   /**
@@ -223,54 +231,4 @@ export class KafkaCluster {
     }
     return byName.values();
   }
-}
-
-function metadata(
-  connection: BrokerConnection,
-  topic: string,
-): Promise<ReturnType<typeof metadataV12.parseResponse>> {
-  const { api, createRequest, parseResponse } = pick(
-    connection,
-    [metadataV12, metadataV11, metadataV10],
-    'Metadata',
-  );
-  return askOrRefusal(connection, {
-    key: api.key,
-    version: api.version,
-    body: bodyOf(createRequest([topic], false, false)),
-    parse: (reader, key, version) => parseResponse(0, key, version, reader),
-  });
-}
-
-/** The client throws when an answer holds an error code; the answer itself, which it has read, says more. */
-async function askOrRefusal<T>(connection: BrokerConnection, request: BrokerRequest<T>): Promise<T> {
-  try {
-    return await connection.ask(request);
-  } catch (error) {
-    if (!(error instanceof ResponseError)) throw error;
-    const answer: T = error['response'];
-    return answer;
-  }
-}
-
-/** The first of these versions of an API, best first, that the broker speaks. */
-function pick<T extends { api: { key: number; version: number } }>(
-  connection: BrokerConnection,
-  versions: readonly T[],
-  name: string,
-): T {
-  const found = versions.find(
-    ({ api }) => connection.version(api.key, api.version, api.version) !== undefined,
-  );
-  if (found === undefined) throw tooOld(connection, name);
-  return found;
-}
-
-/** A broker that does not speak what we need. */
-export function tooOld(connection: BrokerConnection, api: string): KafkaTunnelError {
-  return new KafkaTunnelError({
-    code: 'KAFKA_VERSION',
-    message: `Kafka broker ${connection.name} does not speak the version of ${api} that is needed`,
-    hint: 'Kafka 2.8 or newer is needed',
-  });
 }

@@ -1,9 +1,9 @@
-import { protocolErrors, protocolErrorsCodesById } from '@platformatic/kafka';
 import { OplogueError } from '../../shared/errors.ts';
+import { client } from './client.ts';
 
-/** Kafka cannot take what we send, and only a person can help. */
+/** Kafka cannot take what we send, and only a person can help, or (`retry: 'restart'`) a new beginning from the last commit. */
 export class KafkaTunnelError extends OplogueError {
-  constructor(options: { code: string; message: string; hint: string; cause?: unknown }) {
+  constructor(options: { code: string; message: string; hint: string; cause?: unknown; retry?: 'restart' }) {
     super({ retry: 'fatal', ...options });
   }
 }
@@ -13,6 +13,9 @@ export const KafkaCode = {
   none: 0,
   unknownTopicOrPartition: 3,
   messageTooLarge: 10,
+  coordinatorLoadInProgress: 14,
+  coordinatorNotAvailable: 15,
+  notCoordinator: 16,
   invalidTopic: 17,
   recordListTooLarge: 18,
   topicAuthorizationFailed: 29,
@@ -23,10 +26,16 @@ export const KafkaCode = {
   outOfOrderSequenceNumber: 45,
   duplicateSequenceNumber: 46,
   invalidProducerEpoch: 47,
+  invalidTransactionState: 48,
   invalidProducerIdMapping: 49,
+  concurrentTransactions: 51,
+  transactionalIdAuthorizationFailed: 53,
+  operationNotAttempted: 55,
   unknownProducerId: 59,
   unsupportedCompressionType: 76,
   invalidRecord: 87,
+  producerFenced: 90,
+  transactionAbortable: 120,
 } as const;
 
 /**
@@ -54,11 +63,11 @@ const fatalCodes: ReadonlySet<number> = new Set([
   42, // INVALID_REQUEST
   43, // UNSUPPORTED_FOR_MESSAGE_FORMAT
   44, // POLICY_VIOLATION
-  53, // TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+  KafkaCode.transactionalIdAuthorizationFailed,
   58, // SASL_AUTHENTICATION_FAILED
   KafkaCode.unsupportedCompressionType,
   KafkaCode.invalidRecord,
-  90, // PRODUCER_FENCED
+  KafkaCode.producerFenced,
 ]);
 
 export function fateOf(code: number): Fate {
@@ -79,8 +88,50 @@ export function fateOf(code: number): Fate {
   }
 }
 
+/**
+ * What to do after an answer about a transaction, or about a batch in one; besides {@link Fate}:
+ * - `fenced`: the broker takes a newer owner of the transactional id for the right one, or has ended our transaction itself.
+ * - `lost`: the transaction cannot be committed any more.
+ */
+export type TransactionalFate = Fate | 'fenced' | 'lost';
+
+export function transactionalFateOf(code: number): TransactionalFate {
+  switch (code) {
+    case KafkaCode.invalidProducerEpoch:
+    case KafkaCode.producerFenced:
+      return 'fenced';
+    case KafkaCode.invalidTransactionState:
+    case KafkaCode.transactionAbortable:
+      return 'lost';
+    default:
+      return fateOf(code);
+  }
+}
+
+/** The transaction is gone; everything after the last commit has to be read and sent again. */
+export function transactionLost(reason: string): KafkaTunnelError {
+  return new KafkaTunnelError({
+    code: 'KAFKA_TRANSACTION_LOST',
+    message: `The Kafka transaction cannot be committed: ${reason}`,
+    hint: 'reading begins again after the last commit, nothing is lost or doubled; if it happens again and again, see the log of the broker',
+    retry: 'restart',
+  });
+}
+
+/** A broker that has just started may not know a topic yet; after so long it is taken for deleted. */
+export const UNKNOWN_TOPIC_PATIENCE_MS = 10_000;
+
+export function topicDeleted(topic: string): KafkaTunnelError {
+  return new KafkaTunnelError({
+    code: 'KAFKA_TOPIC_DELETED',
+    message: `Topic ${topic} was deleted, or deleted and made again, while it was written to`,
+    hint: 'create the topic and start again: what Kafka has not acknowledged is sent again from the checkpoint; what the deleted topic held is gone',
+  });
+}
+
 /** `NOT_ENOUGH_REPLICAS (19): ...`, with what the broker says, if anything. */
 export function describeCode(code: number, serverMessage?: string | null): string {
+  const { protocolErrors, protocolErrorsCodesById } = client;
   const name = protocolErrorsCodesById[code] ?? 'UNKNOWN';
   const text = serverMessage ?? protocolErrors[name]?.message ?? '';
   return text === '' ? `${name} (${code})` : `${name} (${code}): ${text.replace(/\.$/, '')}`;
@@ -89,11 +140,16 @@ export function describeCode(code: number, serverMessage?: string | null): strin
 /** The error that ends the tunnel for a code with the fate `fatal`. */
 export function fatalError(code: number, where: string, serverMessage?: string | null): KafkaTunnelError {
   return new KafkaTunnelError({
-    code: code === KafkaCode.topicAuthorizationFailed ? 'KAFKA_NOT_AUTHORIZED' : 'KAFKA_REFUSED',
+    code: authorizationCodes.has(code) ? 'KAFKA_NOT_AUTHORIZED' : 'KAFKA_REFUSED',
     message: `${where}: ${describeCode(code, serverMessage)}`,
     hint: cureOf(code),
   });
 }
+
+const authorizationCodes: ReadonlySet<number> = new Set([
+  KafkaCode.topicAuthorizationFailed,
+  KafkaCode.transactionalIdAuthorizationFailed,
+]);
 
 function cureOf(code: number): string {
   switch (code) {
@@ -101,6 +157,8 @@ function cureOf(code: number): string {
       return 'give the user the right to Write and Describe on the topic (kafka-acls.sh --producer --topic)';
     case KafkaCode.clusterAuthorizationFailed:
       return 'give the user the right IdempotentWrite on the cluster, or Write on the topic with Kafka 2.8 or newer';
+    case KafkaCode.transactionalIdAuthorizationFailed:
+      return 'give the user the rights Write and Describe on the transactional id (kafka-acls.sh --producer --transactional-id), or set tunnel.kafka.delivery = at_least_once';
     case KafkaCode.invalidTimestamp:
       return 'records carry the time of their change: set message.timestamp.type=LogAppendTime on the topic, or widen message.timestamp.before.max.ms and message.timestamp.after.max.ms';
     case KafkaCode.unsupportedVersion:

@@ -9,6 +9,8 @@ export interface KafkaLaneHost {
   partitionOfLane(lane: number): PartitionWriter;
   /** A record above this may not fit into a batch. */
   readonly recordBytesMax: number;
+  /** Each record says in headers where it comes from. */
+  readonly withHeaders: boolean;
   /** Whether lanes must wait before they take more. */
   readonly isFull: boolean;
   waitForRoom(): Promise<void>;

@@ -1,10 +1,20 @@
-import type { KafkaConfig } from '../../config/config.ts';
+import type { KafkaConfig, KafkaExactlyOnceConfig } from '../../config/config.ts';
 import type { Compressor } from '../../message/compressor.ts';
 import type { EntryEncoder } from '../../message/entry-encoder.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { MemoryBudget } from '../../shared/memory-budget.ts';
 
+export interface ExactlyOnceOptions extends KafkaExactlyOnceConfig {
+  /** `id` of the configuration and name of the replica set: whose frontier it is. */
+  readonly id: string;
+  readonly source: string;
+  /** After which the broker aborts an open transaction; default 60 s. */
+  readonly transactionTimeoutMs?: number;
+}
+
 export interface KafkaTunnelOptions extends KafkaConfig {
+  /** undefined: at least once. */
+  readonly exactlyOnce: ExactlyOnceOptions | undefined;
   readonly lanes: number;
   /** `tunnel.message`. */
   readonly message: 'raw' | 'bson' | 'json';

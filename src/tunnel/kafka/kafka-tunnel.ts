@@ -1,18 +1,21 @@
 import { must } from '../../shared/assert.ts';
 import { Backoff } from '../../shared/backoff.ts';
 import { sleep } from '../../shared/sleep.ts';
-import type { LaneWriter, Tunnel, TunnelTraffic } from '../tunnel.ts';
+import type { LaneWriter, Tunnel, TunnelFrontiers, TunnelTraffic } from '../tunnel.ts';
 import { ChunkPool } from './chunk-pool.ts';
 import { loadCompressor, type RecordsCompressor } from './compression.ts';
 import { connectionOptions } from './connection-options.ts';
 import { DocumentKeyWriter } from './document-key-writer.ts';
 import { EntryLane } from './entry-lane.ts';
+import { ExactlyOnce } from './exactly-once.ts';
 import { KafkaCluster, NotReadyError, type TopicMetadata } from './kafka-cluster.ts';
 import { describeCode, fatalError, fateOf, KafkaCode, KafkaTunnelError } from './kafka-error.ts';
 import type { KafkaLane, KafkaLaneHost } from './kafka-lane.ts';
 import type { KafkaTunnelOptions } from './kafka-tunnel-options.ts';
 import { KafkaTunnelStats } from './kafka-tunnel-stats.ts';
-import { PartitionWriter, type BatchLimits, type PartitionHost } from './partition-writer.ts';
+import { LaneReceipts, type ReceiptHolder } from './lane-receipts.ts';
+import type { BatchLimits, PartitionHost } from './partition-host.ts';
+import { PartitionWriter } from './partition-writer.ts';
 import type { EntryPlace, PendingBatch } from './pending-batch.ts';
 import { ProduceSender } from './produce-sender.ts';
 import { RawLane } from './raw-lane.ts';
@@ -37,7 +40,8 @@ const QUIET_ATTEMPTS = 4;
 /**
  * Writes entries into a topic of Kafka: encoded in place into record batches ({@link PartitionWriter}), sent by an idempotent
  * producer with acks=all ({@link ProduceSender}). A receipt is given after the broker's answer (I3). What is
- * not acknowledged is held, within a window (I4); while it is full, lanes wait.
+ * not acknowledged is held, within a window (I4); while it is full, lanes wait. With `exactlyOnce` receipts wait for the
+ * commit of a transaction ({@link ExactlyOnce}).
  */
 export class KafkaTunnel implements Tunnel {
   readonly stats = new KafkaTunnelStats();
@@ -49,6 +53,7 @@ export class KafkaTunnel implements Tunnel {
   readonly #lanes: Array<LaneWriter & KafkaLane>;
   readonly #failed = new AbortController();
   readonly #closed = new AbortController();
+  readonly #exactlyOnce: ExactlyOnce | undefined;
   #compressor: RecordsCompressor | undefined;
   #sender: ProduceSender | undefined;
   #heldBytes = 0;
@@ -61,8 +66,19 @@ export class KafkaTunnel implements Tunnel {
     this.#limits = { targetBytes: batchBytes, maxBytes: options.maxMessageBytes };
     const quarter = Math.min(WINDOW_BYTES_MAX, options.budget.limitBytes / 4);
     this.#windowBytes = Math.max(WINDOW_BYTES_MIN, options.windowBytes ?? quarter);
+    this.#exactlyOnce = this.#newExactlyOnce();
     const host = this.#laneHost();
-    this.#lanes = Array.from({ length: options.lanes }, (_, index) => newLane(options, host, index));
+    const exactlyOnce = this.#exactlyOnce;
+    const holder: ReceiptHolder | undefined = exactlyOnce && {
+      attach: (receipt) => exactlyOnce.transactions.attach(receipt),
+    };
+    this.#lanes = Array.from({ length: options.lanes }, (_, index) =>
+      newLane(options, { index, host, receipts: new LaneReceipts(holder) }),
+    );
+  }
+
+  get frontiers(): TunnelFrontiers | undefined {
+    return this.#exactlyOnce?.transactions;
   }
 
   get failed(): AbortSignal {
@@ -70,7 +86,7 @@ export class KafkaTunnel implements Tunnel {
   }
 
   get trouble(): string | undefined {
-    return this.#openTrouble ?? this.#sender?.trouble;
+    return this.#openTrouble ?? this.#sender?.trouble ?? this.#exactlyOnce?.trouble;
   }
 
   get traffic(): TunnelTraffic {
@@ -130,10 +146,11 @@ export class KafkaTunnel implements Tunnel {
     this.#closed.abort();
     this.#sender?.stop();
     for (const partition of this.#partitions) partition.dispose();
+    const aborted = this.#exactlyOnce?.dispose();
     this.#o.budget.give(this.#heldBytes);
     this.#heldBytes = 0;
     this.#wakeAll();
-    await Promise.resolve();
+    await aborted;
   }
 
   /** @throws NotReadyError when it may work later */
@@ -148,7 +165,9 @@ export class KafkaTunnel implements Tunnel {
     }
     this.#checkPartitions(topic);
     await this.#learnSettings(cluster, signal);
-    const producer = await cluster.newProducer(signal);
+    const exactlyOnce = this.#exactlyOnce;
+    const producer = await (exactlyOnce?.takeOver(cluster, signal) ?? cluster.newProducer(signal));
+    exactlyOnce?.begin(cluster);
     const host = this.#partitionHost();
     for (let index = 0; index < topic.leaders.length; index++) {
       const partition = new PartitionWriter(index, host);
@@ -164,9 +183,34 @@ export class KafkaTunnel implements Tunnel {
         logger: this.#o.logger,
         brokerTimeoutMs: requestTimeoutMs * BROKER_TIMEOUT_RATIO,
         fail: (error) => this.#fail(error),
+        ...(exactlyOnce === undefined ? {} : { transactional: exactlyOnce.senderOptions }),
       },
       topic,
     );
+    if (exactlyOnce === undefined) return;
+    exactlyOnce.transactions.claim();
+    await this.#waitUntil(() => signal.aborted || exactlyOnce.transactions.commits > 0, signal);
+  }
+
+  #newExactlyOnce(): ExactlyOnce | undefined {
+    const { exactlyOnce: options, topicCreation, topic, logger, requestTimeoutMs } = this.#o;
+    if (options === undefined) return undefined;
+    return new ExactlyOnce({
+      options,
+      topicCreation,
+      topic,
+      partitions: this.#partitions,
+      logger,
+      pool: this.#pool,
+      brokerTimeoutMs: (requestTimeoutMs ?? REQUEST_TIMEOUT_MS) * BROKER_TIMEOUT_RATIO,
+      hold: (bytes) => this.#hold(bytes),
+      sendAll: () => {
+        for (const lane of this.#lanes) lane.sendAll();
+      },
+      ready: (partition) => this.#sender?.ready(partition, false),
+      onCommitted: () => this.#wakeAll(),
+      fail: (error) => this.#fail(error),
+    });
   }
 
   async #create(cluster: KafkaCluster, missing: TopicMetadata, signal: AbortSignal): Promise<TopicMetadata> {
@@ -227,9 +271,11 @@ export class KafkaTunnel implements Tunnel {
       limits: this.#limits satisfies BatchLimits,
       lanes: this.#o.lanes,
       compressor: this.#compressor,
+      withHeaders: this.#o.headers,
+      transactions: this.#exactlyOnce?.transactions,
       hold: (bytes) => this.#hold(bytes),
       ready: (partition, now) => this.#sender?.ready(partition, now),
-      durable: (batch) => this.#durable(batch),
+      acknowledged: (batch) => this.#acknowledged(batch),
       recordTooLarge: (place, bytes) => this.#recordTooLarge(place, bytes),
       fail: (error) => this.#fail(error),
     };
@@ -249,6 +295,7 @@ export class KafkaTunnel implements Tunnel {
       get recordBytesMax() {
         return limits.targetBytes;
       },
+      withHeaders: this.#o.headers,
       get isFull() {
         return isFull();
       },
@@ -291,7 +338,7 @@ export class KafkaTunnel implements Tunnel {
     }
   }
 
-  #durable(batch: PendingBatch): void {
+  #acknowledged(batch: PendingBatch): void {
     const { laneBytes, builder, receipts } = batch;
     for (let lane = 0; lane < laneBytes.length; lane++) this.#lanes[lane].pendingBytes -= laneBytes[lane];
     this.stats.batches++;
@@ -299,6 +346,7 @@ export class KafkaTunnel implements Tunnel {
     this.stats.bytes += batch.sentBytes;
     for (const receipt of receipts) receipt.waitsFor--;
     for (const receipt of receipts) receipt.settle();
+    this.#exactlyOnce?.transactions.acknowledged(batch);
     this.#wakeAll();
   }
 
@@ -325,6 +373,7 @@ export class KafkaTunnel implements Tunnel {
     this.#failed.abort(error);
     this.#openTrouble = error instanceof Error ? error.message : String(error);
     this.#sender?.stop();
+    this.#exactlyOnce?.stop();
     this.#wakeAll();
   }
 
@@ -336,8 +385,11 @@ export class KafkaTunnel implements Tunnel {
   }
 }
 
-function newLane(options: KafkaTunnelOptions, host: KafkaLaneHost, index: number): LaneWriter & KafkaLane {
-  if (options.message === 'raw') return new RawLane({ index, host, compressor: options.compressor });
+function newLane(
+  options: KafkaTunnelOptions,
+  lane: { index: number; host: KafkaLaneHost; receipts: LaneReceipts },
+): LaneWriter & KafkaLane {
+  if (options.message === 'raw') return new RawLane({ ...lane, compressor: options.compressor });
   const keys = options.partitioner === 'key' ? new DocumentKeyWriter() : undefined;
-  return new EntryLane({ index, host, encoder: options.newEncoder(), keys });
+  return new EntryLane({ ...lane, encoder: options.newEncoder(), keys });
 }

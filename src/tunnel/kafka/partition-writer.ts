@@ -2,42 +2,10 @@ import type { EntryEncoder } from '../../message/entry-encoder.ts';
 import type { EntryHeader } from '../../oplog/entry-header.ts';
 import { must } from '../../shared/assert.ts';
 import type { ByteWriter } from '../../shared/byte-writer.ts';
-import type { ChunkPool } from './chunk-pool.ts';
-import type { RecordsCompressor } from './compression.ts';
+import type { PartitionHost, ProducerIdentity } from './partition-host.ts';
 import { PendingBatch, type EntryPlace, type Receipt } from './pending-batch.ts';
 import { BATCH_HEADER_BYTES } from './record-batch-builder.ts';
 import { splitBatch } from './split-batch.ts';
-
-/** Id and epoch that the cluster has given to a producer. */
-export interface ProducerIdentity {
-  readonly id: bigint;
-  readonly epoch: number;
-}
-
-/** What all partitions share; changed when the broker turns out to take less than it said. */
-export interface BatchLimits {
-  /** A batch this long is sent without waiting for more. */
-  targetBytes: number;
-  /** The broker refuses a longer one. */
-  readonly maxBytes: number;
-}
-
-/** The tunnel, as its partitions see it. */
-export interface PartitionHost {
-  readonly pool: ChunkPool;
-  readonly limits: BatchLimits;
-  readonly lanes: number;
-  readonly compressor: RecordsCompressor | undefined;
-  /** Notes that more (or, negative, less) memory is held. */
-  hold(bytes: number): void;
-  /** Something may be sent: now, or after the code that is running. */
-  ready(partition: PartitionWriter, now: boolean): void;
-  /** Called for each batch, in order, as it becomes durable; its memory has been given back. */
-  durable(batch: PendingBatch): void;
-  /** A single record of `bytes` is longer than the broker takes. */
-  recordTooLarge(place: EntryPlace, bytes: number): void;
-  fail(error: unknown): void;
-}
 
 /** A broker keeps the last five batches of a producer to recognise repeats: more in flight would not be safe. */
 const IN_FLIGHT_MAX = 5;
@@ -104,21 +72,28 @@ export class PartitionWriter {
   }
 
   /**
-   * Adds a record without a key.
-   * @param header the first entry that the value is about
+   * Adds a record.
+   * @param place the first entry that the value is about
+   * @param record `bytes` holds the value up to `valueEnd`, and behind it its headers with their number, if any
    * @returns the bytes of the record
    */
-  appendBytes(lane: number, header: EntryHeader, value: Buffer): number {
-    const batch = (this.#open ??= this.#newBatch(header));
+  appendBytes(
+    lane: number,
+    place: EntryPlace,
+    record: { bytes: Buffer; valueEnd: number; key?: ByteWriter },
+  ): number {
+    const { bytes, valueEnd, key } = record;
+    const batch = (this.#open ??= this.#newBatch(place));
     const before = batch.builder.length;
     batch.builder.appendBytes({
       timestampMs: Date.now(),
-      key: undefined,
-      source: value,
+      key,
+      source: bytes,
       start: 0,
-      end: value.length,
+      end: valueEnd,
+      headersEnd: bytes.length,
     });
-    return this.#appended(lane, batch.builder.length - before, header, undefined);
+    return this.#appended(lane, batch.builder.length - before, place, key);
   }
 
   /** Makes `receipt` wait for everything appended so far, and has it sent soon. */
@@ -139,6 +114,11 @@ export class PartitionWriter {
     this.#host.ready(this, false);
   }
 
+  /** Ends the batch that is being filled, for a transaction that ends here. */
+  sealOpen(): void {
+    if (this.#open !== undefined && this.#open.builder.count > 0) this.#seal();
+  }
+
   /** Whether anything is not yet acknowledged. */
   get isBusy(): boolean {
     return this.#batches.length > 0 || (this.#open !== undefined && this.#open.builder.count > 0);
@@ -155,12 +135,15 @@ export class PartitionWriter {
     }
     if (this.#inFlight >= (this.#confirmed ? IN_FLIGHT_MAX : 1)) return undefined;
     while (this.#batches[this.#next]?.acknowledged) this.#next++;
+    const { transactions } = this.#host;
     if (this.#next === this.#batches.length) {
       if (this.#open?.flushRequested !== true || this.#open.builder.count === 0) return undefined;
+      if (transactions?.admits(this, transactions.filling) === false) return undefined;
       this.#seal();
     }
     const batch = this.#batches[this.#next];
     if (batch?.wire === undefined) return undefined;
+    if (transactions?.admits(this, batch.transaction) === false) return undefined;
     this.#next++;
     this.#inFlight++;
     return batch;
@@ -189,7 +172,7 @@ export class PartitionWriter {
       this.#batches.shift();
       if (this.#next > 0) this.#next--;
       this.#release(first);
-      this.#host.durable(first);
+      this.#host.acknowledged(first);
     }
   }
 
@@ -253,24 +236,25 @@ export class PartitionWriter {
   }
 
   #newBatch(first: EntryPlace): PendingBatch {
-    const { pool, limits, lanes } = this.#host;
+    const { pool, limits, lanes, withHeaders } = this.#host;
     // As large as the last one was, so that a quiet partition holds little.
     const chunk = pool.take(Math.min(limits.targetBytes, this.#lastLength + this.#lastLength / 4));
     this.#host.hold(chunk.length);
-    return new PendingBatch(first, chunk, lanes);
+    return new PendingBatch(first, chunk, { lanes, withHeaders });
   }
 
   /** Counts the record that has just been added, and seals the batch when it is full. Returns the record's bytes. */
-  #appended(lane: number, recordBytes: number, header: EntryHeader, key: ByteWriter | undefined): number {
+  #appended(lane: number, recordBytes: number, place: EntryPlace, key: ByteWriter | undefined): number {
     const batch = must(this.#open, 'a record was added to no batch');
     const { builder } = batch;
     if (builder.out.bytes !== batch.chunk) this.#noteGrowth(batch);
     const { limits, compressor } = this.#host;
     if (builder.length > limits.maxBytes) {
-      if (builder.count > 1) return this.#moveLast(lane, header, key);
+      if (builder.count > 1) return this.#moveLast(lane, place, key);
       if (compressor === undefined) this.#host.recordTooLarge(batch, builder.length);
     }
     batch.laneBytes[lane] += recordBytes;
+    this.#host.transactions?.appended(recordBytes);
     if (builder.length + recordBytes >= limits.targetBytes) {
       this.#seal();
       this.#host.ready(this, true);
@@ -279,9 +263,9 @@ export class PartitionWriter {
   }
 
   /** The last record made the batch too long: it becomes the first of the next batch. */
-  #moveLast(lane: number, header: EntryHeader, key: ByteWriter | undefined): number {
+  #moveLast(lane: number, place: EntryPlace, key: ByteWriter | undefined): number {
     const { builder } = must(this.#open, 'there is no record to move');
-    const next = this.#newBatch(header);
+    const next = this.#newBatch(place);
     const before = next.builder.length;
     next.builder.appendBytes({
       timestampMs: Date.now(),
@@ -289,12 +273,13 @@ export class PartitionWriter {
       source: builder.out.bytes,
       start: builder.lastValueAt,
       end: builder.lastValueEnd,
+      headersEnd: builder.lastRecordEnd,
     });
     builder.dropLast();
     this.#seal();
     this.#open = next;
     this.#host.ready(this, true);
-    return this.#appended(lane, next.builder.length - before, header, key);
+    return this.#appended(lane, next.builder.length - before, place, key);
   }
 
   #noteGrowth(batch: PendingBatch): void {
@@ -313,6 +298,8 @@ export class PartitionWriter {
     const batch = must(this.#open, 'there is no batch to seal');
     this.#open = undefined;
     this.#lastLength = batch.builder.length;
+    batch.transaction = this.#host.transactions?.filling ?? 0;
+    this.#host.transactions?.sealed();
     this.#number(batch);
     this.#batches.push(batch);
     this.#pack(batch);
@@ -321,7 +308,7 @@ export class PartitionWriter {
   /** Halves batches until all are as long as the broker may take; sequences stay as they are, record by record. */
   #splitAll(): void {
     this.#mustSplit = false;
-    const { limits, pool, lanes } = this.#host;
+    const { limits, pool, lanes, transactions } = this.#host;
     for (let i = 0; i < this.#batches.length;) {
       const batch = this.#batches[i];
       const { builder } = batch;
@@ -330,10 +317,12 @@ export class PartitionWriter {
         continue;
       }
       const halves = splitBatch(batch, (first, bytes) => {
-        const half = new PendingBatch(first, pool.take(bytes), lanes);
+        const half = new PendingBatch(first, pool.take(bytes), { lanes, withHeaders: false });
         this.#host.hold(half.heldBytes);
+        half.transaction = batch.transaction;
         return half;
       });
+      transactions?.divided(batch.transaction);
       this.#release(batch);
       this.#batches.splice(i, 1, ...halves);
       let sequence = batch.baseSequence;
@@ -388,7 +377,8 @@ export class PartitionWriter {
     batch.wire = batch.packed ?? batch.builder.out.view();
     batch.sentBytes = batch.wire.length;
     const { id: producerId, epoch: producerEpoch } = this.#producer;
-    batch.builder.finish(batch.wire, { producerId, producerEpoch, baseSequence: batch.baseSequence }, bits);
+    const producer = { producerId, producerEpoch, baseSequence: batch.baseSequence };
+    batch.builder.finish(batch.wire, producer, bits, this.#host.transactions !== undefined);
   }
 
   #release(batch: PendingBatch): void {

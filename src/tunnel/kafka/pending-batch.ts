@@ -41,6 +41,8 @@ export class PendingBatch implements EntryPlace {
   /** Length of {@link wire}, also after it has been given back. */
   sentBytes = 0;
   baseSequence = 0;
+  /** Number of the transaction that it belongs to. */
+  transaction = 0;
   acknowledged = false;
 
   /** {@link wire} of a batch that is finished. */
@@ -48,13 +50,13 @@ export class PendingBatch implements EntryPlace {
     return must(this.wire, 'a batch was sent before it was finished');
   }
 
-  constructor(first: EntryPlace, chunk: Buffer, lanes: number) {
+  constructor(first: EntryPlace, chunk: Buffer, options: { lanes: number; withHeaders: boolean }) {
     const out = new ByteWriter(0);
     out.bytes = chunk;
-    this.builder = new RecordBatchBuilder(out);
+    this.builder = new RecordBatchBuilder(out, options.withHeaders);
     this.chunk = chunk;
     this.heldBytes = chunk.length;
-    this.laneBytes = new Float64Array(lanes);
+    this.laneBytes = new Float64Array(options.lanes);
     this.ns = first.ns;
     this.seconds = first.seconds;
     this.increment = first.increment;

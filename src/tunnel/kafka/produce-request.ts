@@ -27,12 +27,20 @@ const TIME_AND_START_BYTES = 8 + 8;
 
 /**
  * The body of a Produce request as pieces for one gathered write: the batches themselves are not copied.
- * @param timeoutMs how long the broker may wait for its replicas
+ * @param options.timeoutMs how long the broker may wait for its replicas
+ * @param options.transactionalId for batches that belong to a transaction
  */
-export function produceBody(topic: string, parts: readonly ProducePart[], timeoutMs: number): Buffer[] {
+export function produceBody(
+  topic: string,
+  parts: readonly ProducePart[],
+  options: { timeoutMs: number; transactionalId: string | undefined },
+): Buffer[] {
+  const { timeoutMs, transactionalId } = options;
   const name = Buffer.from(topic);
-  const head = Buffer.alloc(name.length + 32);
-  let at = writeUnsignedVarint(head, 0, NULL_STRING);
+  const id = Buffer.from(transactionalId ?? '');
+  const head = Buffer.alloc(name.length + id.length + 32);
+  let at = writeUnsignedVarint(head, 0, transactionalId === undefined ? NULL_STRING : id.length + 1);
+  at += id.copy(head, at);
   at = head.writeInt16BE(ACKS_ALL, at);
   at = head.writeInt32BE(timeoutMs, at);
   at = writeUnsignedVarint(head, at, 1 + 1);

@@ -1,27 +1,26 @@
 import type { Reader } from '@platformatic/kafka';
 import { Backoff } from '../../shared/backoff.ts';
-import type { Logger } from '../../shared/logger.ts';
 import { sleep } from '../../shared/sleep.ts';
+import { tooOld } from './broker-api.ts';
 import { formatBrokerAddress, type BrokerAddress } from './broker-address.ts';
 import type { BrokerConnection } from './broker-connection.ts';
 import { explainConnectError } from './connect-error.ts';
-import { NotReadyError, tooOld, type KafkaCluster, type TopicMetadata } from './kafka-cluster.ts';
-import { describeCode, fatalError, fateOf, KafkaCode, KafkaTunnelError } from './kafka-error.ts';
-import type { KafkaTunnelStats } from './kafka-tunnel-stats.ts';
+import { NotReadyError, type TopicMetadata } from './kafka-cluster.ts';
+import {
+  describeCode,
+  fatalError,
+  fateOf,
+  KafkaCode,
+  KafkaTunnelError,
+  topicDeleted,
+  transactionalFateOf,
+  transactionLost,
+  UNKNOWN_TOPIC_PATIENCE_MS,
+} from './kafka-error.ts';
 import type { PartitionWriter } from './partition-writer.ts';
 import type { PendingBatch } from './pending-batch.ts';
 import { parseProduceResponse, PRODUCE, produceBody, type ProduceAnswer } from './produce-request.ts';
-
-export interface ProduceSenderOptions {
-  readonly cluster: KafkaCluster;
-  readonly topic: string;
-  readonly partitions: readonly PartitionWriter[];
-  readonly stats: KafkaTunnelStats;
-  readonly logger: Logger;
-  /** How long a broker may wait for its replicas before it answers with an error. */
-  readonly brokerTimeoutMs: number;
-  readonly fail: (error: unknown) => void;
-}
+import type { ProduceSenderOptions } from './produce-sender-options.ts';
 
 /** One batch on its way. */
 interface Shipment {
@@ -43,8 +42,6 @@ const REQUESTS_MAX = 5;
 const REQUEST_BYTES_MAX = 8 * 1024 * 1024;
 const BACKOFF_MIN_MS = 50;
 const BACKOFF_MAX_MS = 2000;
-/** A broker that has just started may not know a topic yet; after so long it is taken for deleted. */
-const UNKNOWN_TOPIC_PATIENCE_MS = 10_000;
 
 /**
  * Brings the batches of all partitions to the brokers that lead them: one connection per broker, one request for what
@@ -155,7 +152,10 @@ export class ProduceSender {
       {
         key: PRODUCE.key,
         version,
-        body: produceBody(this.#o.topic, parts, this.#o.brokerTimeoutMs),
+        body: produceBody(this.#o.topic, parts, {
+          timeoutMs: this.#o.brokerTimeoutMs,
+          transactionalId: this.#o.transactional?.id,
+        }),
         parse: (reader: Reader) => parseProduceResponse(reader),
       },
       {
@@ -174,7 +174,8 @@ export class ProduceSender {
       return;
     }
     const { errorCode, errorMessage } = answer;
-    const fate = fateOf(errorCode);
+    const { transactional } = this.#o;
+    const fate = transactional === undefined ? fateOf(errorCode) : transactionalFateOf(errorCode);
     if (fate === 'done' && partition.offsetWentBack(answer.baseOffset)) {
       this.#lost({ partition, batch }, `${where} began partition ${partition.index} anew`);
       return;
@@ -192,6 +193,12 @@ export class ProduceSender {
     }
     const trouble = `${where}, ${name}: ${describeCode(errorCode, errorMessage)}`;
     this.#noteTrouble(trouble);
+    if (fate === 'fenced' || fate === 'lost') {
+      partition.undone(trouble);
+      if (fate === 'fenced') transactional?.fenced(trouble);
+      else this.#o.fail(transactionLost(trouble));
+      return;
+    }
     if (fate === 'renumber') partition.outOfSequence(batch, trouble);
     else if (fate === 'tooLarge') {
       partition.tooLarge(batch, trouble);
@@ -300,6 +307,9 @@ export class ProduceSender {
           this.#connectSoon(link);
           continue;
         }
+        if (partition.needsNewProducer && this.#o.transactional !== undefined) {
+          throw transactionLost(partition.trouble ?? 'the broker has lost count of its batches');
+        }
         if (partition.needsNewProducer && !(await this.#renumber(partition))) continue;
         partition.resume();
         if (!partition.isBusy) partition.trouble = undefined;
@@ -337,13 +347,15 @@ export class ProduceSender {
     }
     if (topic.errorCode === KafkaCode.none) {
       this.#unknownSinceMs = undefined;
-      if (topic.id !== this.#topicId || topic.leaders.length < this.#o.partitions.length) throw this.#gone();
+      if (topic.id !== this.#topicId || topic.leaders.length < this.#o.partitions.length)
+        throw topicDeleted(this.#o.topic);
       this.#setLeaders(topic);
       return true;
     }
     if (topic.errorCode === KafkaCode.unknownTopicOrPartition) {
       this.#unknownSinceMs ??= performance.now();
-      if (performance.now() - this.#unknownSinceMs > UNKNOWN_TOPIC_PATIENCE_MS) throw this.#gone();
+      if (performance.now() - this.#unknownSinceMs > UNKNOWN_TOPIC_PATIENCE_MS)
+        throw topicDeleted(this.#o.topic);
     } else if (fateOf(topic.errorCode) === 'fatal') {
       throw fatalError(topic.errorCode, `Topic ${this.#o.topic}`);
     }
@@ -354,14 +366,6 @@ export class ProduceSender {
   #noteReason(reason: string): void {
     this.#o.stats.lastError = reason;
     for (const partition of this.#o.partitions) if (partition.blocked) partition.block(reason);
-  }
-
-  #gone(): KafkaTunnelError {
-    return new KafkaTunnelError({
-      code: 'KAFKA_TOPIC_DELETED',
-      message: `Topic ${this.#o.topic} was deleted, or deleted and made again, while it was written to`,
-      hint: 'create the topic and start again: what Kafka has not acknowledged is sent again from the checkpoint; what the deleted topic held is gone',
-    });
   }
 
   #setLeaders(topic: TopicMetadata): void {

@@ -5,12 +5,13 @@ import { EntryHeader } from '../../oplog/entry-header.ts';
 import { ByteWriter } from '../../shared/byte-writer.ts';
 import type { LaneWriter } from '../tunnel.ts';
 import type { KafkaLane, KafkaLaneHost } from './kafka-lane.ts';
-import { LaneReceipts } from './lane-receipts.ts';
+import type { LaneReceipts } from './lane-receipts.ts';
+import { writeMessageHeaders } from './record-headers.ts';
 
 /** What a log takes besides its bytes: its length, and what compression may add to bytes that it cannot shrink. */
 const LOG_OVERHEAD_BYTES = 64;
 /** Room that a record batch needs around one value. */
-const RECORD_OVERHEAD_BYTES = 128;
+const RECORD_OVERHEAD_BYTES = 256;
 const OUT_BYTES = 64 * 1024;
 
 /**
@@ -18,7 +19,7 @@ const OUT_BYTES = 64 * 1024;
  * do not fit into a record.
  */
 export class RawLane implements LaneWriter, KafkaLane {
-  readonly receipts = new LaneReceipts();
+  readonly receipts: LaneReceipts;
   readonly #index: number;
   readonly #host: KafkaLaneHost;
   readonly #message: RawMessageWriter;
@@ -27,8 +28,17 @@ export class RawLane implements LaneWriter, KafkaLane {
   readonly #first = new EntryHeader();
   #sentBytes = 0;
   #heldBytes = 0;
+  /** Of the message that is being gathered. */
+  #count = 0;
+  readonly #last = { seconds: 0, committedIncrement: 0 };
 
-  constructor(options: { index: number; host: KafkaLaneHost; compressor: Compressor }) {
+  constructor(options: {
+    index: number;
+    host: KafkaLaneHost;
+    compressor: Compressor;
+    receipts: LaneReceipts;
+  }) {
+    this.receipts = options.receipts;
     this.#index = options.index;
     this.#host = options.host;
     this.#message = new RawMessageWriter({ compressor: options.compressor });
@@ -51,6 +61,9 @@ export class RawLane implements LaneWriter, KafkaLane {
     if (out.length > 0 && out.length + header.length + LOG_OVERHEAD_BYTES > most) this.sendAll();
     if (out.length === 0) this.#begin(header);
     this.#message.append(header.bytes, header.start, header.end);
+    this.#count++;
+    this.#last.seconds = header.seconds;
+    this.#last.committedIncrement = header.committedIncrement;
     this.#hold(out.length);
     if (out.length >= most) this.sendAll();
     return host.isFull ? host.waitForRoom() : undefined;
@@ -68,12 +81,15 @@ export class RawLane implements LaneWriter, KafkaLane {
     this.#message.finish();
     const partition = this.#host.partitionOfLane(this.#index);
     this.receipts.touch(partition);
-    this.#sentBytes += partition.appendBytes(this.#index, this.#first, out.view());
+    const valueEnd = out.length;
+    if (this.#host.withHeaders) writeMessageHeaders(out, this.#last, this.#count);
+    this.#sentBytes += partition.appendBytes(this.#index, this.#first, { bytes: out.view(), valueEnd });
     out.length = 0;
     this.#hold(0);
   }
 
   #begin(header: EntryHeader): void {
+    this.#count = 0;
     const first = this.#first;
     first.clear(header.bytes, header.start, header.end);
     first.wallAt = header.wallAt;

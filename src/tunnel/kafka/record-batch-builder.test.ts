@@ -66,7 +66,7 @@ describe('a record batch', () => {
 
   test('has the time of each record, its key, and the header that the broker checks', () => {
     const builder = new RecordBatchBuilder(new ByteWriter(64));
-    const value = { source: Buffer.from('v'), start: 0, end: 1 };
+    const value = { source: Buffer.from('v'), start: 0, end: 1, headersEnd: 1 };
     builder.appendBytes({ ...value, timestampMs: 1_582_277_156_570, key: undefined });
     builder.appendBytes({ ...value, timestampMs: 1_582_277_156_560, key: keyOf('{"_id":1}') });
     builder.appendBytes({ ...value, timestampMs: 9_999_999_999_999, key: keyOf('') });

@@ -2,6 +2,7 @@ import type { EntryEncoder } from '../../message/entry-encoder.ts';
 import type { EntryHeader } from '../../oplog/entry-header.ts';
 import type { ByteWriter } from '../../shared/byte-writer.ts';
 import { crc32c } from './crc32c.ts';
+import { writeEntryHeaders } from './record-headers.ts';
 import { lengthWidth, writeVarint, writeVarlong } from './varint.ts';
 
 /** Who sends a batch, and its place in the partition's sequence: what the broker recognises repeats by. */
@@ -42,6 +43,7 @@ const RECORD_OVERHEAD_MAX = 5 + 1 + 10 + 5 + 5 + 5 + 1;
  */
 export class RecordBatchBuilder {
   readonly out: ByteWriter;
+  readonly #withHeaders: boolean;
   /** Records so far. */
   count = 0;
   #baseTimestamp = 0;
@@ -49,14 +51,19 @@ export class RecordBatchBuilder {
   #lengthWidth = 2;
   #valueWidth = 2;
 
-  /** Offsets of the last record, its value and the end of its value. */
+  /** Offsets of the last record, its value, the end of its value, and its own end behind its headers. */
   lastRecordAt = 0;
   lastValueAt = 0;
   lastValueEnd = 0;
+  lastRecordEnd = 0;
 
-  /** @param out an empty writer over the chunk that the batch is built in */
-  constructor(out: ByteWriter) {
+  /**
+   * @param out an empty writer over the chunk that the batch is built in
+   * @param withHeaders give each record the headers of its entry
+   */
+  constructor(out: ByteWriter, withHeaders = false) {
     this.out = out;
+    this.#withHeaders = withHeaders;
     out.ensure(BATCH_HEADER_BYTES);
     out.length = BATCH_HEADER_BYTES;
   }
@@ -92,22 +99,25 @@ export class RecordBatchBuilder {
       this.out.length = this.lastRecordAt;
       throw error;
     }
-    this.#end(bodyAt, valueLengthAt);
+    const valueEnd = this.out.length;
+    if (this.#withHeaders) writeEntryHeaders(this.out, header);
+    this.#end(bodyAt, valueLengthAt, valueEnd);
   }
 
-  /** Appends a record whose value is `source[start, end)`. */
+  /** Appends a record whose value is `source[start, end)`, and whose headers, with their number, are `source[end, headersEnd)`. */
   appendBytes(record: {
     timestampMs: number;
     key: ByteWriter | undefined;
     source: Buffer;
     start: number;
     end: number;
+    headersEnd: number;
   }): void {
     const bodyAt = this.#begin(record.timestampMs, record.key);
     const valueLengthAt = this.out.length;
     this.out.length += this.#valueWidth;
-    this.out.append(record.source, record.start, record.end);
-    this.#end(bodyAt, valueLengthAt);
+    this.out.append(record.source, record.start, record.headersEnd);
+    this.#end(bodyAt, valueLengthAt, this.out.length - (record.headersEnd - record.end));
   }
 
   /** Takes the last record away again; its bytes stay where they are until the next append. */
@@ -139,19 +149,21 @@ export class RecordBatchBuilder {
     return bodyAt;
   }
 
-  /** Writes the lengths, now known, and the count of headers (none). */
-  #end(bodyAt: number, valueLengthAt: number): void {
+  /** Writes the lengths, now known, and the count of headers when there are none. */
+  #end(bodyAt: number, valueLengthAt: number, endOfValue: number): void {
     const out = this.out;
+    out.ensure(RECORD_OVERHEAD_MAX);
+    if (out.length === endOfValue) out.bytes[out.length++] = 0;
     const recordAt = this.lastRecordAt;
     const valueAt = valueLengthAt + this.#valueWidth;
-    const valueLength = out.length - valueAt;
+    const valueLength = endOfValue - valueAt;
+    const headersLength = out.length - endOfValue;
     const prefixLength = valueLengthAt - bodyAt;
     const valueWidth = lengthWidth(valueLength);
-    const bodyLength = prefixLength + valueWidth + valueLength + 1;
+    const bodyLength = prefixLength + valueWidth + valueLength + headersLength;
     const recordWidth = lengthWidth(bodyLength);
     const newBodyAt = recordAt + recordWidth;
     const newValueAt = newBodyAt + prefixLength + valueWidth;
-    out.ensure(RECORD_OVERHEAD_MAX);
     const bytes = out.bytes;
     if (newValueAt !== valueAt || newBodyAt !== bodyAt) {
       // What moves to the right goes last-part first, so that nothing is overwritten before it has moved.
@@ -163,11 +175,9 @@ export class RecordBatchBuilder {
     }
     writeVarint(bytes, recordAt, bodyLength);
     writeVarint(bytes, newBodyAt + prefixLength, valueLength);
-    const valueEnd = newValueAt + valueLength;
-    bytes[valueEnd] = 0;
-    out.length = valueEnd + 1;
     this.lastValueAt = newValueAt;
-    this.lastValueEnd = valueEnd;
+    this.lastValueEnd = newValueAt + valueLength;
+    this.lastRecordEnd = out.length = this.lastValueEnd + headersLength;
     this.count++;
   }
 

@@ -6,7 +6,7 @@ import { splitBatch } from './split-batch.ts';
 
 test('both halves together hold what the batch held, in order', () => {
   const place = { ns: 'shop.orders', seconds: 1, increment: 2 };
-  const batch = new PendingBatch(place, Buffer.alloc(64), 2);
+  const batch = new PendingBatch(place, Buffer.alloc(64), { lanes: 2, withHeaders: false });
   const key = new ByteWriter(8);
   key.append(Buffer.from('key'));
   for (let i = 0; i < 7; i++) {
@@ -18,12 +18,16 @@ test('both halves together hold what the batch held, in order', () => {
       source,
       start: 0,
       end: source.length,
+      headersEnd: source.length,
     });
   }
   batch.laneBytes.set([1001, 2]);
   batch.receipts.push({ waitsFor: 1, onDurable() {}, settle() {} });
   const whole = recordsOf(batch);
-  const halves = splitBatch(batch, (first, bytes) => new PendingBatch(first, Buffer.alloc(bytes), 2));
+  const halves = splitBatch(
+    batch,
+    (first, bytes) => new PendingBatch(first, Buffer.alloc(bytes), { lanes: 2, withHeaders: false }),
+  );
   expect(halves.map((half) => half.builder.count)).toEqual([4, 3]);
   expect(halves.flatMap(recordsOf)).toEqual(whole);
   expect(halves[0].laneBytes[0] + halves[1].laneBytes[0]).toBe(1001);

@@ -29,13 +29,14 @@ export function splitBatch(
   return halves;
 }
 
-/** Walks over the records of a batch that we have built: lengths are known to be right, headers to be absent. */
+/** Walks over the records of a batch that we have built: lengths are known to be right. */
 class RecordReader {
   readonly source: Buffer;
   timestampMs = 0;
   key: ByteWriter | undefined;
   start = 0;
   end = 0;
+  headersEnd = 0;
   readonly #baseTimestampMs: number;
   readonly #key = new ByteWriter(64);
   #at = 0;
@@ -46,7 +47,8 @@ class RecordReader {
   }
 
   next(): void {
-    this.#varlong();
+    const length = this.#varlong();
+    this.headersEnd = this.#at + length;
     this.#at += ATTRIBUTES_BYTES;
     this.timestampMs = this.#baseTimestampMs + this.#varlong();
     this.#varlong();
@@ -61,7 +63,7 @@ class RecordReader {
     const valueLength = this.#varlong();
     this.start = this.#at;
     this.end = this.start + valueLength;
-    this.#at = this.end + NO_HEADERS_BYTES;
+    this.#at = this.headersEnd;
   }
 
   /** A zigzag varint; exact up to 2^53. */
@@ -77,4 +79,3 @@ class RecordReader {
 }
 
 const ATTRIBUTES_BYTES = 1;
-const NO_HEADERS_BYTES = 1;

@@ -1,0 +1,285 @@
+import { must } from '../../shared/assert.ts';
+import type { Frontier, TunnelFrontiers } from '../tunnel.ts';
+import type { ReceiptHolder } from './lane-receipts.ts';
+import type { BatchTransactions } from './partition-host.ts';
+import type { PartitionWriter } from './partition-writer.ts';
+import type { PendingBatch, Receipt } from './pending-batch.ts';
+import type { TransactionCoordinator } from './transaction-coordinator.ts';
+
+/** What a transaction needs of the tunnel around it. */
+export interface TransactionsHost {
+  readonly coordinator: Pick<TransactionCoordinator, 'add' | 'end'>;
+  /** Partitions of the messages. */
+  readonly partitions: readonly PartitionWriter[];
+  /** The checkpoint topic's partition that our frontier goes to. */
+  readonly checkpoint: PartitionWriter;
+  readonly topic: string;
+  readonly checkpointTopic: string;
+  readonly intervalMs: number;
+  /** What was committed before this run. */
+  readonly committed: Frontier | undefined;
+  /** Has lanes give the partitions what they hold back. */
+  sendAll(): void;
+  /** Appends the record that says how far we are to {@link checkpoint}. */
+  writeFrontier(frontier: Frontier | undefined): void;
+  /** The partition may send. */
+  ready(partition: PartitionWriter): void;
+  /** A transaction has been committed, and its receipts have been given. */
+  onCommitted(): void;
+  fail(error: unknown): void;
+}
+
+/** One Kafka transaction, from the first record that is appended for it until it is committed. */
+interface KafkaTransaction {
+  readonly number: number;
+  /** `performance.now()` of its first record. */
+  firstMs: number;
+  bytes: number;
+  /** `bytes` at the last mark: what came later is not covered by the frontier. */
+  markedBytes: number;
+  /** Complete batches that are not acknowledged. */
+  unacknowledged: number;
+  readonly receipts: Receipt[];
+  frontier: Frontier | undefined;
+}
+
+/** A mark ends a transaction of this size, even before the interval is over. */
+const LARGE_BYTES = 64 * 1024 * 1024;
+/** After so long it is time to commit even in the middle of a MongoDB transaction; well below the broker's patience. */
+const LONG_MS = 20_000;
+/** While nothing is appended the frontier is committed this often, so that it does not fall behind the oplog, nor expires. */
+const IDLE_COMMIT_INTERVAL_MS = 5000;
+
+/**
+ * Kafka transactions of one source (I8): each carries what all lanes have appended between two marks, and the frontier of the second
+ * mark.
+ *
+ * At most two are alive. One is being filled; its batches are sent as they fill up, each partition joining when it has the first. At a
+ * mark it is closed: its last batches and the frontier go out, and when all are acknowledged it is committed. Meanwhile the next one
+ * is being filled and encoded, but not sent. Receipts are given after the commit.
+ */
+export class KafkaTransactions implements TunnelFrontiers, BatchTransactions, ReceiptHolder {
+  readonly committed: Frontier | undefined;
+  readonly #host: TransactionsHost;
+  readonly #stopped = new AbortController();
+  #filling = newTransaction(1);
+  /** Closed, and not committed yet. */
+  #committing: KafkaTransaction | undefined;
+  #isEnding = false;
+  #marked: Frontier | undefined;
+  /** Somebody waits: close at once. */
+  #isUrgent = false;
+  #timer: NodeJS.Timeout | undefined;
+  #committedAtMs = performance.now();
+  #lastCommitted: Frontier | undefined;
+  /** Partitions of the transaction that is being sent, and those that have still to become part of it. */
+  readonly #joined = new Set<PartitionWriter>();
+  readonly #joining = new Set<PartitionWriter>();
+  #isJoining = false;
+
+  constructor(host: TransactionsHost) {
+    this.#host = host;
+    this.committed = host.committed;
+    this.#marked = this.#lastCommitted = host.committed;
+  }
+
+  /** How many have been committed. */
+  get commits(): number {
+    return (this.#committing ?? this.#filling).number - 1;
+  }
+
+  /** Whether something is open at the broker, or on its way. */
+  get isOpen(): boolean {
+    return this.#joined.size > 0 || this.#isJoining;
+  }
+
+  get filling(): number {
+    return this.#filling.number;
+  }
+
+  get overdue(): 'no' | 'soon' | 'long' {
+    const { bytes, firstMs } = this.#filling;
+    if (bytes === 0) return 'no';
+    const ageMs = performance.now() - firstMs;
+    if (ageMs >= LONG_MS || bytes >= LARGE_BYTES) return 'long';
+    return ageMs >= this.#host.intervalMs ? 'soon' : 'no';
+  }
+
+  mark(frontier: Frontier, options?: { readonly now: boolean }): void {
+    if (this.#stopped.signal.aborted) return;
+    this.#host.sendAll();
+    this.#filling.markedBytes = this.#filling.bytes;
+    this.#marked = frontier;
+    if (options?.now === true) this.#isUrgent = true;
+    this.#closeWhenDue();
+  }
+
+  /** Commits what was committed before this run again, under our own name: from now on a former owner finds that it is fenced. */
+  claim(): void {
+    this.#close();
+  }
+
+  attach(receipt: Receipt): void {
+    receipt.waitsFor++;
+    this.#filling.receipts.push(receipt);
+  }
+
+  appended(bytes: number): void {
+    const filling = this.#filling;
+    if (filling.bytes === 0) filling.firstMs = performance.now();
+    filling.bytes += bytes;
+  }
+
+  sealed(): void {
+    this.#filling.unacknowledged++;
+  }
+
+  divided(transaction: number): void {
+    this.#transaction(transaction).unacknowledged++;
+  }
+
+  admits(partition: PartitionWriter, transaction: number): boolean {
+    if (transaction !== (this.#committing ?? this.#filling).number) return false;
+    if (this.#joined.has(partition)) return true;
+    this.#joining.add(partition);
+    this.#joinSoon();
+    return false;
+  }
+
+  /** The broker holds a batch. */
+  acknowledged(batch: PendingBatch): void {
+    this.#transaction(batch.transaction).unacknowledged--;
+    this.#endWhenAcknowledged();
+  }
+
+  /** Nothing is sent or committed any more. */
+  stop(): void {
+    this.#stopped.abort();
+    clearTimeout(this.#timer);
+  }
+
+  #transaction(number: number): KafkaTransaction {
+    if (number === this.#filling.number) return this.#filling;
+    const committing = this.#committing?.number === number ? this.#committing : undefined;
+    return must(committing, 'a batch belongs to a transaction that has ended');
+  }
+
+  #closeWhenDue(): void {
+    const filling = this.#filling;
+    if (this.#committing !== undefined || filling.bytes !== filling.markedBytes) return;
+    if (filling.bytes === 0) {
+      this.#isUrgent = false;
+      if (this.#isFrontierOld) this.#close();
+      return;
+    }
+    const leftMs = filling.firstMs + this.#host.intervalMs - performance.now();
+    if (this.#isUrgent || leftMs <= 0 || filling.bytes >= LARGE_BYTES) this.#close();
+    else this.#timer ??= setTimeout(() => this.#onTimer(), leftMs);
+  }
+
+  #onTimer(): void {
+    this.#timer = undefined;
+    this.#closeWhenDue();
+  }
+
+  get #isFrontierOld(): boolean {
+    const marked = this.#marked;
+    if (marked === undefined || performance.now() - this.#committedAtMs < IDLE_COMMIT_INTERVAL_MS)
+      return false;
+    const last = this.#lastCommitted;
+    return (
+      last === undefined ||
+      marked.resumeAfter > last.resumeAfter ||
+      marked.deliveredThrough > last.deliveredThrough
+    );
+  }
+
+  #close(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#isUrgent = false;
+    const { partitions, checkpoint } = this.#host;
+    const closing = this.#filling;
+    closing.frontier = this.#marked;
+    for (const partition of partitions) partition.sealOpen();
+    this.#host.writeFrontier(closing.frontier);
+    checkpoint.sealOpen();
+    this.#committing = closing;
+    this.#filling = newTransaction(closing.number + 1);
+    for (const partition of partitions) this.#host.ready(partition);
+    this.#host.ready(checkpoint);
+  }
+
+  #joinSoon(): void {
+    if (this.#isJoining || this.#stopped.signal.aborted) return;
+    this.#isJoining = true;
+    this.#join()
+      .catch((error: unknown) => this.#fail(error))
+      .finally(() => {
+        this.#isJoining = false;
+        if (this.#joining.size > 0) this.#joinSoon();
+      });
+  }
+
+  /** Makes all partitions that have something part of the transaction, in one request. */
+  async #join(): Promise<void> {
+    // Those that find out in the same turn come along.
+    await Promise.resolve();
+    const { coordinator, checkpoint, topic, checkpointTopic } = this.#host;
+    while (this.#joining.size > 0) {
+      if (!this.#joined.has(checkpoint)) this.#joining.add(checkpoint);
+      const joining = [...this.#joining];
+      this.#joining.clear();
+      const indexes = joining.filter((partition) => partition !== checkpoint).map(({ index }) => index);
+      const topics = indexes.length === 0 ? [] : [{ name: topic, partitions: indexes }];
+      if (joining.includes(checkpoint))
+        topics.push({ name: checkpointTopic, partitions: [checkpoint.index] });
+      await coordinator.add(topics, this.#stopped.signal);
+      for (const partition of joining) this.#joined.add(partition);
+      for (const partition of joining) this.#host.ready(partition);
+    }
+  }
+
+  #endWhenAcknowledged(): void {
+    const committing = this.#committing;
+    if (committing === undefined || committing.unacknowledged > 0 || this.#isEnding) return;
+    this.#isEnding = true;
+    this.#commit(committing)
+      .catch((error: unknown) => this.#fail(error))
+      .finally(() => {
+        this.#isEnding = false;
+      });
+  }
+
+  async #commit(transaction: KafkaTransaction): Promise<void> {
+    await this.#host.coordinator.end('commit', this.#stopped.signal);
+    if (this.#stopped.signal.aborted) return;
+    this.#committing = undefined;
+    this.#lastCommitted = transaction.frontier;
+    this.#committedAtMs = performance.now();
+    this.#joined.clear();
+    for (const receipt of transaction.receipts) receipt.waitsFor--;
+    for (const receipt of transaction.receipts) receipt.settle();
+    this.#host.onCommitted();
+    for (const partition of this.#host.partitions) this.#host.ready(partition);
+    this.#closeWhenDue();
+  }
+
+  #fail(error: unknown): void {
+    if (this.#stopped.signal.aborted) return;
+    this.stop();
+    this.#host.fail(error);
+  }
+}
+
+function newTransaction(number: number): KafkaTransaction {
+  return {
+    number,
+    firstMs: 0,
+    bytes: 0,
+    markedBytes: 0,
+    unacknowledged: 0,
+    receipts: [],
+    frontier: undefined,
+  };
+}
