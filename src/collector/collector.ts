@@ -19,8 +19,11 @@ import { Governor } from '../pipeline/governor.ts';
 import { Lane } from '../pipeline/lane.ts';
 import { OpenTransactions } from '../pipeline/open-transactions.ts';
 import { Pipeline } from '../pipeline/pipeline.ts';
+import { Backoff } from '../shared/backoff.ts';
+import { describeError, isRestartable } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import { MemoryBudget } from '../shared/memory-budget.ts';
+import { sleep } from '../shared/sleep.ts';
 import { OplogSource } from '../source/oplog-source.ts';
 import { decideStart } from '../source/start-position.ts';
 import type { Tunnel } from '../tunnel/tunnel.ts';
@@ -30,6 +33,10 @@ import { Replication } from './replication.ts';
 
 /** MongoShake prints its metric line as often. */
 const METRIC_LINE_INTERVAL_MS = 5000;
+const RESTART_MIN_MS = 200;
+const RESTART_MAX_MS = 10_000;
+/** A replication that ran for so long was well; the next failure is a new one. */
+const HEALTHY_AFTER_MS = 60_000;
 
 export interface CollectorOptions {
   readonly config: Config;
@@ -72,7 +79,35 @@ export class Collector {
     await source.open(stop);
     this.#stats.name = source.name;
     await using store = await createCheckpointStore(this.#config.checkpoint);
-    const start = await this.#startPosition(source, store, stop);
+    await this.#replicateOn({ source, store }, stop);
+  }
+
+  /** Replicates until it is stopped; begins again where that is the cure. */
+  async #replicateOn(
+    ends: { source: OplogSource; store: CheckpointStore },
+    stop: AbortSignal,
+  ): Promise<void> {
+    const backoff = new Backoff({ minMs: RESTART_MIN_MS, maxMs: RESTART_MAX_MS });
+    while (!stop.aborted) {
+      const startedMs = performance.now();
+      try {
+        await this.#replicate(ends, stop);
+        return;
+      } catch (error) {
+        if (!isRestartable(error)) throw error;
+        if (performance.now() - startedMs > HEALTHY_AFTER_MS) backoff.reset();
+        this.#logger.warn(`The replication begins again: ${describeError(error)}`);
+      }
+      this.#stats.abandonOutstanding();
+      await sleep(backoff.nextMs(), stop);
+    }
+  }
+
+  /** From the start position to the end of one replication. */
+  async #replicate(
+    { source, store }: { source: OplogSource; store: CheckpointStore },
+    stop: AbortSignal,
+  ): Promise<void> {
     await using tunnel = createTunnel(this.#config, {
       source: source.name,
       budget: this.#budget,
@@ -80,6 +115,7 @@ export class Collector {
     });
     await tunnel.open(stop);
     if (stop.aborted) return;
+    const start = await this.#startPosition({ source, store, tunnel }, stop);
     const replication = await this.#createReplication({ source, store, tunnel, start });
     const metricLines = setInterval(() => {
       this.#logger.info(metricLine(this.#stats, Date.now()));
@@ -124,11 +160,15 @@ export class Collector {
     });
   }
 
-  async #startPosition(source: OplogSource, store: CheckpointStore, stop: AbortSignal): Promise<Position> {
+  async #startPosition(
+    { source, store, tunnel }: { source: OplogSource; store: CheckpointStore; tunnel: Tunnel },
+    stop: AbortSignal,
+  ): Promise<Position> {
     const checkpoint = await store.load(source.name);
     const decision = decideStart({
       source: source.name,
       checkpoint: checkpoint?.position,
+      frontier: tunnel.frontiers?.committed?.resumeAfter,
       startPosition: positionOf(this.#config.checkpoint.startPositionSeconds, 0),
       window: await source.window(stop),
     });
@@ -177,6 +217,7 @@ export class Collector {
         governor,
         carriesDdl: config.filter.ddlEnabled,
         stripsGid: config.filter.stripGids,
+        frontiers: tunnel.frontiers,
       },
       start,
     );

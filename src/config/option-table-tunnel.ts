@@ -80,7 +80,6 @@ export const tunnelOptions = {
     default: 'at_least_once',
     allowed: ['at_least_once', 'exactly_once'],
     since: 'oplogue',
-    notBuilt: { exactly_once: 'exactly once into Kafka' },
     text: 'at_least_once: nothing is lost; a crash may repeat the last messages. exactly_once: a consumer with isolation.level=read_committed sees every change once, also after a crash or a failover.',
   },
   'tunnel.kafka.checkpoint_topic': {

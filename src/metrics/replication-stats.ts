@@ -90,14 +90,24 @@ export class ReplicationStats {
   #movedAtMs = this.startedAtMs;
   #movedTo: Position = 0n;
   readonly lanes: LaneStats[];
+  /** Operations that were on their way when the replication began again. */
+  #abandoned = 0;
 
   constructor(name: string, lanes: number) {
     this.name = name;
     this.lanes = Array.from({ length: lanes }, (_, i) => new LaneStats(i));
   }
+
   /** Operations that were given to lanes and are not durable yet. */
   get outstanding(): number {
-    return this.entriesGiven - this.entriesDurable;
+    return this.entriesGiven - this.entriesDurable - this.#abandoned;
+  }
+
+  /** Forgets what was on its way, for a replication that begins again: it is read once more. */
+  abandonOutstanding(): void {
+    this.#abandoned += this.outstanding;
+    this.lastRead = this.lastDurable;
+    for (const lane of this.lanes) lane.entriesInFlight = lane.batchesInFlight = 0;
   }
 
   /** Up to here everything is done: durable at the far side, or read and found to be of no concern. */

@@ -32,6 +32,11 @@ export class OplogueError extends Error {
   }
 }
 
+/** Whether the replication should begin again after this error, in this process, from where everything is known to be done. */
+export function isRestartable(error: unknown): boolean {
+  return error instanceof OplogueError && error.retry === 'restart';
+}
+
 /** An invariant of our own is broken: a bug of Oplogue, never the user's fault. */
 export class AssertionError extends OplogueError {
   constructor(message: string) {
