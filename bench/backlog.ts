@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { MongoClient, type AnyBulkWriteOperation } from 'mongodb';
+import { MongoClient, type AnyBulkWriteOperation, type Collection } from 'mongodb';
 
 export interface BacklogOptions {
   readonly url: string;
@@ -7,24 +7,31 @@ export interface BacklogOptions {
   readonly collections?: number;
   /** Length of the text that fills a document up; 250 gives entries of about 680 bytes on average. */
   readonly fillBytes?: number;
+  /** Then all entries are inserts in transactions of so many. */
+  readonly operationsPerTransaction?: number;
 }
 
 const BATCH = 2000;
 
 /**
  * Fills the oplog with the mix that all figures are measured on: 80 % inserts of about 450 bytes, 15 % `$set` updates, 5 %
- * deletes, over a few collections. Returns the number of entries written.
+ * deletes, over a few collections; or with transactions of inserts. Returns the number of operations written.
  */
 export async function prepareBacklog(options: BacklogOptions): Promise<number> {
   const client = await MongoClient.connect(options.url);
   try {
     const collections = options.collections ?? 4;
     const fill = fillerOf(options.fillBytes ?? 250);
+    const most = options.operationsPerTransaction ?? BATCH;
     let written = 0;
     for (let batch = 0; written < options.entries; batch++) {
-      const size = Math.min(BATCH, options.entries - written);
+      const size = Math.min(most, options.entries - written);
       const collection = client.db('bench').collection<Order>(`orders${batch % collections}`);
-      await collection.bulkWrite(operationsOf(batch, { size, fill }), { ordered: true });
+      if (options.operationsPerTransaction === undefined) {
+        await collection.bulkWrite(operationsOf(batch, { size, fill }), { ordered: true });
+      } else {
+        await insertTogether(client, collection, ordersOf(batch, { size, fill }));
+      }
       written += size;
     }
     return written;
@@ -61,6 +68,20 @@ function operationsOf(
     }
   }
   return operations;
+}
+
+async function insertTogether(
+  client: MongoClient,
+  collection: Collection<Order>,
+  orders: Order[],
+): Promise<void> {
+  await client.withSession((session) =>
+    session.withTransaction(() => collection.insertMany(orders, { session })),
+  );
+}
+
+function ordersOf(batch: number, { size, fill }: { size: number; fill: string }): Order[] {
+  return Array.from({ length: size }, (_, i) => orderOf(`${batch}-${i}`, batch * size + i, fill));
 }
 
 function orderOf(_id: string, n: number, fill: string): Order {

@@ -2,9 +2,9 @@ import { rmSync, writeFileSync, mkdirSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { startKafka, type TestKafka } from '../testbed/start-kafka.ts';
 import { startMongo, type TestMongo } from '../testbed/start-mongo.ts';
-import { prepareBacklog } from './backlog.ts';
 import { measureCollector, type CollectorFigures } from './measure-collector.ts';
 import { limitOfProducing, limitOfReading } from './limits.ts';
+import { prepareScenario, scenarioNamed, scenarios, type Scenario } from './scenario.ts';
 import { median, printTable } from './table.ts';
 
 /** What is measured: name, keys of collector.conf, and which limit it is held against. */
@@ -30,6 +30,7 @@ const options = parseArgs({
     set: { type: 'string', multiple: true, default: [] },
     workers: { type: 'string', default: '1' },
     partitions: { type: 'string', default: '1' },
+    scenario: { type: 'string', default: 'mix' },
     'fill-bytes': { type: 'string', default: '250' },
     kafka: { type: 'string', default: '3.9' },
     peer: { type: 'string' },
@@ -46,6 +47,8 @@ one run on this machine, and prints each figure with its ratio to the limit.
   --entries N      entries of the backlog (500000)
   --repeat N       how often each mode is measured; the median is shown (3)
   --modes A,B      of ${modes.map((mode) => mode.name).join(', ')}
+  --scenario NAME  what the backlog is (mix):
+${scenarios.map(({ name, text }) => `                     ${name.padEnd(13)} ${text}`).join('\n')}
   --workers N      incr_sync.worker (1)
   --partitions N   partitions of the topic (1)
   --set KEY=VALUE  another line of collector.conf; may be given often
@@ -62,7 +65,8 @@ async function main(): Promise<void> {
   await using mongo = await startMongo({ oplogSizeMb: 4000 });
   await using kafka = await startKafka({ version: options.kafka === '4' ? '4' : '3.9' });
   console.log(`Preparing ${options.entries} entries`);
-  const entries = await prepareBacklog({
+  const scenario = scenarioNamed(options.scenario);
+  const entries = await prepareScenario(scenario, {
     url: mongo.url,
     entries: Number(options.entries),
     fillBytes: Number(options['fill-bytes']),
@@ -75,7 +79,7 @@ async function main(): Promise<void> {
     rows.push(...(await measureLimits({ mongo, kafka, run })));
     for (const mode of chosen) {
       for (const [who, command] of commands) {
-        rows.push(await measureMode({ mode, who, command, run, entries, mongo, kafka }));
+        rows.push(await measureMode({ mode, who, command, run, entries, mongo, kafka, scenario }));
       }
     }
   }
@@ -115,9 +119,11 @@ interface ModeRun {
   readonly entries: number;
   readonly mongo: TestMongo;
   readonly kafka: TestKafka;
+  readonly scenario: Scenario;
 }
 
-async function measureMode({ mode, who, command, run, entries, mongo, kafka }: ModeRun): Promise<Row> {
+async function measureMode(r: ModeRun): Promise<Row> {
+  const { mode, who, command, run, entries, mongo, kafka, scenario } = r;
   const topic = `bench-${who}-${mode.name}-${run}`;
   await kafka.createTopic({
     topic,
@@ -127,10 +133,10 @@ async function measureMode({ mode, who, command, run, entries, mongo, kafka }: M
   try {
     const figures = await measureCollector({
       command,
-      conf: confOf({ mode, topic, mongo, kafka, run: `${who}${mode.name}${run}` }),
+      conf: confOf({ mode, topic, mongo, kafka, run: `${who}${mode.name}${run}`, scenario }),
       brokers: kafka.brokers,
       topic,
-      recordsExpected: mode.message === 'raw' ? undefined : entries,
+      recordsExpected: mode.message === 'raw' ? undefined : Math.floor(entries * scenario.recordsPerEntry),
       timeoutMs: 600_000,
     });
     const row = rowOf({ what: `${who}: ${mode.name}`, mode, run, entries, figures });
@@ -160,7 +166,14 @@ function rowOf(r: {
   };
 }
 
-function confOf(o: { mode: Mode; topic: string; mongo: TestMongo; kafka: TestKafka; run: string }): string {
+function confOf(o: {
+  mode: Mode;
+  topic: string;
+  mongo: TestMongo;
+  kafka: TestKafka;
+  run: string;
+  scenario: Scenario;
+}): string {
   const lines = [
     'conf.version = 10',
     `id = ${o.run}`,
@@ -171,8 +184,8 @@ function confOf(o: { mode: Mode; topic: string; mongo: TestMongo; kafka: TestKaf
     `tunnel.json.format = ${o.mode.format}`,
     `tunnel.kafka.partition_number = ${options.partitions}`,
     `incr_sync.worker = ${options.workers}`,
-    'filter.namespace.white = bench',
     `checkpoint.storage.collection = ckpt_${o.run.replaceAll('-', '_')}`,
+    ...o.scenario.conf,
     ...options.set,
   ];
   return `${lines.map((line) => line.replace(/^([^=]+)=(?! )/, '$1 = ')).join('\n')}\n`;
