@@ -1,11 +1,8 @@
-import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { assert } from '../shared/assert.ts';
 import type { ByteWriter } from '../shared/byte-writer.ts';
-import { COMPRESSORS, type Compressor } from './compressor.ts';
+import { COMPRESSORS, compressLog, type Compressor } from './compressor.ts';
 import { crc32 } from './crc32.ts';
 import { RAW_HEADER_BYTES, RAW_LENGTH_BYTES } from './raw-message.ts';
-
-const LEVEL = { level: 9 };
 
 /** Writes raw messages one after the other; one instance serves a lane for its whole life. */
 export class RawMessageWriter {
@@ -43,12 +40,9 @@ export class RawMessageWriter {
   append(bytes: Buffer, start = 0, end = bytes.length): void {
     assert(this.#out !== undefined, 'a log was appended to no raw message');
     const out = this.#out;
-    if (this.#compressor === 'none' || this.#compressor === 'snappy') {
-      this.#appendAsIs(out, bytes, start, end);
-    } else {
-      const log = compress(this.#compressor, bytes.subarray(start, end));
-      this.#appendAsIs(out, log, 0, log.length);
-    }
+    const log = compressLog(this.#compressor, bytes, start, end);
+    if (log === undefined) this.#appendAsIs(out, bytes, start, end);
+    else this.#appendAsIs(out, log, 0, log.length);
   }
 
   /** Completes the header. A message without logs says compressor 0, as MongoShake's does. */
@@ -84,9 +78,4 @@ export class RawMessageWriter {
     this.#checksum = (this.#checksum ^ crc32(bytes, start, end)) >>> 0;
     this.#logs++;
   }
-}
-
-function compress(compressor: 'gzip' | 'zlib' | 'deflate', log: Buffer): Buffer {
-  if (compressor === 'gzip') return gzipSync(log, LEVEL);
-  return compressor === 'zlib' ? deflateSync(log, LEVEL) : deflateRawSync(log, LEVEL);
 }
