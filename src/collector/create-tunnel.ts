@@ -7,6 +7,8 @@ import type { MemoryBudget } from '../shared/memory-budget.ts';
 import { FileTunnel } from '../tunnel/file/file-tunnel.ts';
 import { KafkaTunnel } from '../tunnel/kafka/kafka-tunnel.ts';
 import { MockTunnel } from '../tunnel/mock/mock-tunnel.ts';
+import { createRpcTunnel } from '../tunnel/rpc/rpc-tunnel.ts';
+import { createTcpTunnel } from '../tunnel/tcp/tcp-tunnel.ts';
 import type { Tunnel } from '../tunnel/tunnel.ts';
 
 interface TunnelDependencies {
@@ -47,13 +49,19 @@ export function createTunnel(config: Config, { source, ...dependencies }: Tunnel
         maxFileBytes: tunnel.fileBytesMax,
         ...dependencies,
       });
+    case 'tcp':
+    case 'rpc': {
+      const { receivers: addresses, tls, compressor } = tunnel;
+      const create = tunnel.kind === 'tcp' ? createTcpTunnel : createRpcTunnel;
+      return create({ addresses, tls, compressor, lanes, ...dependencies });
+    }
     case 'mock':
       return new MockTunnel({ lanes, ...dependencies });
     default:
       throw new OplogueError({
         code: 'TUNNEL_NOT_BUILT',
         message: `tunnel = ${tunnel.kind} is not built yet`,
-        hint: 'use kafka, file or mock',
+        hint: 'use kafka, tcp, rpc, file or mock',
       });
   }
 }

@@ -8,6 +8,7 @@ import type {
   KafkaTlsConfig,
   LogConfig,
   MongoTlsConfig,
+  SocketTlsConfig,
   SourceConfig,
   TunnelConfig,
   WorkersConfig,
@@ -15,6 +16,7 @@ import type {
 import { encodeMongoUrl } from './encode-mongo-url.ts';
 import { parseKafkaAddress } from './kafka-address.ts';
 import { optionKeys, optionOf, type OptionValues } from './option-table.ts';
+import { parseSocketAddress, type SocketAddress } from './socket-address.ts';
 
 /** Makes the grouped configuration out of values that have passed all checks. */
 export function buildConfig(values: OptionValues): Config {
@@ -94,6 +96,8 @@ function tunnelOf(values: OptionValues): TunnelConfig {
   return {
     kind: values.tunnel,
     address: values['tunnel.address'][0] ?? '',
+    receivers: receiversOf(values),
+    tls: socketTlsOf(values),
     message,
     jsonFormat: values['tunnel.json.format'],
     // As in MongoShake: only raw messages say how they are compressed.
@@ -101,6 +105,25 @@ function tunnelOf(values: OptionValues): TunnelConfig {
     kafka: values.tunnel === 'kafka' ? kafkaOf(values) : undefined,
     fileBytesMax: values['tunnel.file.max_size'],
   };
+}
+
+function receiversOf(values: OptionValues): SocketAddress[] {
+  if (values.tunnel !== 'tcp' && values.tunnel !== 'rpc') return [];
+  const portsAfter = values.tunnel === 'tcp' ? 1 : 0;
+  const addresses = values['tunnel.address'].map((text) => parseSocketAddress(text, portsAfter));
+  return addresses.filter((address) => typeof address !== 'string');
+}
+
+function socketTlsOf(values: OptionValues): SocketTlsConfig | undefined {
+  const tls = {
+    caFile: values['tunnel.tls.ca_file'] || undefined,
+    certFile: values['tunnel.tls.cert_file'] || undefined,
+    keyFile: values['tunnel.tls.key_file'] || undefined,
+    keyPassword: values['tunnel.tls.key_password'] || undefined,
+    allowInvalidCertificates: values['tunnel.tls.allow_invalid_certificates'],
+  };
+  const wanted = values['tunnel.tls.enable'] || tls.caFile !== undefined || tls.certFile !== undefined;
+  return wanted ? tls : undefined;
 }
 
 function kafkaOf(values: OptionValues): KafkaConfig | undefined {

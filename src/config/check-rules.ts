@@ -4,6 +4,7 @@ import type { ConfigMistake, ConfigMistakeKind } from './config-error.ts';
 import { parseKafkaAddress } from './kafka-address.ts';
 import type { Notice } from './notice.ts';
 import type { OptionKey, OptionValues } from './option-table.ts';
+import { parseSocketAddress } from './socket-address.ts';
 
 /** Lowest `conf.version` that is understood; MongoShake raises it when it renames keys. */
 const confVersionMin = 10;
@@ -31,6 +32,7 @@ export function checkRules(
   checkTunnel(checking);
   if (checking.values.tunnel === 'kafka') checkKafka(checking);
   else checkDelivery(checking);
+  checkReceivers(checking);
   checkWorkers(checking);
   checkFiles(checking);
   return checking;
@@ -166,6 +168,17 @@ function checkTunnel(checking: Checking): void {
   if (values['tunnel.message'] !== 'raw' && values['incr_sync.worker.oplog_compressor'] !== 'none') {
     const text = `incr_sync.worker.oplog_compressor has no effect with tunnel.message = ${values['tunnel.message']}; tunnel.kafka.compression works with every message`;
     notices.push({ level: 'info', text });
+  }
+}
+
+function checkReceivers(checking: Checking): void {
+  const { values } = checking;
+  if (values.tunnel !== 'tcp' && values.tunnel !== 'rpc') return;
+  for (const address of values['tunnel.address']) {
+    const parsed = parseSocketAddress(address, values.tunnel === 'tcp' ? 1 : 0);
+    if (typeof parsed !== 'string') continue;
+    const text = `tunnel.address = ${maskUrl(address)}: ${parsed}`;
+    report(checking, { key: 'tunnel.address', text, hint: 'it looks like 192.168.0.5:8000' });
   }
 }
 

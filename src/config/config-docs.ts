@@ -9,6 +9,7 @@ const sections: ReadonlyArray<{ readonly section: OptionSection; readonly title:
   { section: 'source', title: 'The source' },
   { section: 'tunnel', title: 'The destination' },
   { section: 'kafka', title: 'Kafka' },
+  { section: 'receiver', title: 'Receivers (tcp and rpc)' },
   { section: 'file', title: 'Files' },
   { section: 'filter', title: 'What is carried' },
   { section: 'checkpoint', title: 'The checkpoint' },

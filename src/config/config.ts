@@ -1,5 +1,6 @@
 import type { KafkaAddress } from './kafka-address.ts';
 import type { OptionValues } from './option-table.ts';
+import type { SocketAddress } from './socket-address.ts';
 
 /** How to talk TLS to a MongoDB; undefined where the URL alone decides. */
 export interface MongoTlsConfig {
@@ -69,6 +70,18 @@ export interface KafkaTlsConfig {
   readonly allowInvalidCertificates: boolean;
 }
 
+/** `tunnel.tls.*`: how the two ends of the tunnels tcp and rpc prove who they are to each other. */
+export interface SocketTlsConfig {
+  /** PEM file of the authorities that the other end's certificate is checked against; undefined: those of Node.js. */
+  readonly caFile: string | undefined;
+  /** PEM files of our own certificate and its key; a receiver needs them. */
+  readonly certFile: string | undefined;
+  readonly keyFile: string | undefined;
+  readonly keyPassword: string | undefined;
+  /** Take any certificate, or none. */
+  readonly allowInvalidCertificates: boolean;
+}
+
 export interface KafkaExactlyOnceConfig {
   readonly checkpointTopic: string;
   readonly transactionIntervalMs: number;
@@ -98,6 +111,10 @@ export interface TunnelConfig {
   readonly kind: OptionValues['tunnel'];
   /** `tunnel.address`, its first item; empty for mock. */
   readonly address: string;
+  /** The receivers of tcp and rpc: all items of `tunnel.address`. */
+  readonly receivers: readonly SocketAddress[];
+  /** Of tcp and rpc; undefined: plain. */
+  readonly tls: SocketTlsConfig | undefined;
   readonly message: OptionValues['tunnel.message'];
   readonly jsonFormat: OptionValues['tunnel.json.format'];
   /** Compressor of each entry in a raw message; `none` for other messages. */

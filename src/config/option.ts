@@ -6,6 +6,7 @@ export type OptionSection =
   | 'source'
   | 'tunnel'
   | 'kafka'
+  | 'receiver'
   | 'file'
   | 'filter'
   | 'checkpoint'

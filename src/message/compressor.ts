@@ -15,14 +15,13 @@ export function compressLog(
   end: number,
 ): Buffer | undefined {
   switch (compressor) {
-    case 'none':
-    case 'snappy':
-      return undefined;
     case 'gzip':
       return gzipSync(bytes.subarray(start, end), LEVEL);
     case 'zlib':
       return deflateSync(bytes.subarray(start, end), LEVEL);
     case 'deflate':
       return deflateRawSync(bytes.subarray(start, end), LEVEL);
+    default:
+      return undefined;
   }
 }

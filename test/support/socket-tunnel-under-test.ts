@@ -6,13 +6,12 @@ import { silentLogger, type Logger } from '../../src/shared/logger.ts';
 import type { IncomingMessage, MessageHandler, MessageReader } from '../../src/tunnel/message-reader.ts';
 import type { ReceiverServerOptions } from '../../src/tunnel/socket/receiver-server-options.ts';
 import type { ReceiverTunnelOptions } from '../../src/tunnel/socket/receiver-tunnel-options.ts';
-import { parseSocketAddress } from '../../src/tunnel/socket/socket-address.ts';
 import { createRpcTunnel } from '../../src/tunnel/rpc/rpc-tunnel.ts';
 import { RpcReceiverServer } from '../../src/tunnel/rpc/rpc-receiver-server.ts';
 import { createTcpTunnel } from '../../src/tunnel/tcp/tcp-tunnel.ts';
 import { TcpReceiverServer } from '../../src/tunnel/tcp/tcp-receiver-server.ts';
 import type { Tunnel } from '../../src/tunnel/tunnel.ts';
-import { freePort } from '../../testbed/free-port.ts';
+import { canListen, freePort } from '../../testbed/free-port.ts';
 import { headerOf } from './oplog-entry.ts';
 import type { MakeTunnel } from './tunnel-conformance.ts';
 
@@ -76,7 +75,7 @@ export class RecordingHandler implements MessageHandler {
 export async function freePortPair(): Promise<number> {
   for (;;) {
     const port = await freePort();
-    if (port % 2 === 0) return port;
+    if (port % 2 === 0 && (await canListen(port + 1))) return port;
   }
 }
 
@@ -93,7 +92,7 @@ export function makeReceiver(
     tls: undefined,
     logger: silentLogger,
     ...rest,
-    address: parseSocketAddress(`127.0.0.1:${port}`),
+    address: { host: '127.0.0.1', port },
   };
   return kind === 'tcp' ? new TcpReceiverServer(all) : new RpcReceiverServer(all);
 }
@@ -114,7 +113,7 @@ export function makeSocketTunnelUnderTest(kind: SocketKind): MakeTunnel {
     const handler = new RecordingHandler();
     const receiver = makeReceiver(kind, { port });
     await receiver.open(handler, new AbortController().signal);
-    const tunnel = makeSocketTunnel(kind, { addresses: [`127.0.0.1:${port}`], lanes, budget });
+    const tunnel = makeSocketTunnel(kind, { addresses: [{ host: '127.0.0.1', port }], lanes, budget });
     return {
       tunnel,
       received: () => Promise.resolve(handler.logs),

@@ -1,7 +1,8 @@
 import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions as TlsOptions } from 'node:tls';
-import { formatSocketAddress, type SocketAddress } from './socket-address.ts';
+import { formatSocketAddress, type SocketAddress } from '../../config/socket-address.ts';
 
+const LOCAL_HOST = '127.0.0.1';
 const CONNECT_TIMEOUT_MS = 10_000;
 /** A far side whose machine is gone is found out after this and a few seconds more. */
 const KEEP_ALIVE_MS = 15_000;
@@ -20,7 +21,8 @@ export interface ConnectOptions {
  */
 export async function connectSocket({ address, tls, signal }: ConnectOptions): Promise<Socket> {
   signal.throwIfAborted();
-  const { host, port } = address;
+  const host = address.host === '' ? LOCAL_HOST : address.host;
+  const { port } = address;
   const socket =
     tls === undefined
       ? connect({ host, port })

@@ -1,6 +1,6 @@
 import type { Position } from '../../oplog/position.ts';
 import type { Logger } from '../../shared/logger.ts';
-import { formatSocketAddress, type SocketAddress } from './socket-address.ts';
+import { formatSocketAddress, type SocketAddress } from '../../config/socket-address.ts';
 
 /** One receiver, with all lanes that lead to it. */
 export class Peer {

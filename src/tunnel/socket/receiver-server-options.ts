@@ -1,6 +1,6 @@
+import type { SocketTlsConfig } from '../../config/config.ts';
 import type { Logger } from '../../shared/logger.ts';
-import type { SocketAddress } from './socket-address.ts';
-import type { SocketTlsConfig } from './tls-options.ts';
+import type { SocketAddress } from '../../config/socket-address.ts';
 
 /** What the receiving ends of tcp and rpc are made with. */
 export interface ReceiverServerOptions {

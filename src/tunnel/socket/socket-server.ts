@@ -1,9 +1,10 @@
+import type { SocketTlsConfig } from '../../config/config.ts';
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import type { Logger } from '../../shared/logger.ts';
-import { formatSocketAddress, type SocketAddress } from './socket-address.ts';
+import { formatSocketAddress, type SocketAddress } from '../../config/socket-address.ts';
 import { SocketTunnelError } from './socket-tunnel-error.ts';
-import { loadTlsOptions, type SocketTlsConfig } from './tls-options.ts';
+import { loadTlsOptions } from './tls-options.ts';
 
 const KEEP_ALIVE_MS = 15_000;
 const HANDSHAKE_TIMEOUT_MS = 10_000;
@@ -77,7 +78,8 @@ export class SocketServer {
           }),
         );
       });
-      server.listen({ host: address.host, port: address.port }, resolve);
+      const { host, port } = address;
+      server.listen(host === '' ? { port } : { host, port }, resolve);
     });
     server.on('error', (error) => this.#failed.abort(error));
   }

@@ -1,3 +1,4 @@
+import type { SocketTlsConfig } from '../../config/config.ts';
 import { ByteWriter } from '../../shared/byte-writer.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { MemoryBudget } from '../../shared/memory-budget.ts';
@@ -5,10 +6,10 @@ import type { LaneWriter, Tunnel, TunnelTraffic } from '../tunnel.ts';
 import { LaneLink } from './lane-link.ts';
 import type { MessageForm } from './message-form.ts';
 import { Peer } from './peer.ts';
-import type { SocketAddress } from './socket-address.ts';
+import type { SocketAddress } from '../../config/socket-address.ts';
 import { SocketLane, type SocketLaneHost } from './socket-lane.ts';
 import type { SocketTunnelError } from './socket-tunnel-error.ts';
-import { loadTlsOptions, type SocketTlsConfig } from './tls-options.ts';
+import { loadTlsOptions } from './tls-options.ts';
 
 export interface SocketTunnelOptions {
   /** Lane i goes to receiver i modulo their number. */

@@ -1,18 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { SecureContextOptions } from 'node:tls';
+import type { SocketTlsConfig } from '../../config/config.ts';
 import { SocketTunnelError } from './socket-tunnel-error.ts';
-
-/** `tunnel.tls.*`: how both ends of a socket tunnel prove who they are. */
-export interface SocketTlsConfig {
-  /** PEM file of the authorities that the other end's certificate is checked against; undefined: those of Node.js. */
-  readonly caFile: string | undefined;
-  /** PEM files of our own certificate and its key; a receiver needs them. */
-  readonly certFile: string | undefined;
-  readonly keyFile: string | undefined;
-  readonly keyPassword: string | undefined;
-  /** Take any certificate, or none. */
-  readonly allowInvalidCertificates: boolean;
-}
 
 export interface SocketTlsOptions extends SecureContextOptions {
   readonly rejectUnauthorized: boolean;
