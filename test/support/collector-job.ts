@@ -117,6 +117,12 @@ export class CollectorJob implements AsyncDisposable {
     return this.#collector;
   }
 
+  /** Starts another collector of the same job, with other lines of collector.conf; the one before must have ended. */
+  async runWith(conf: RunCollectorOptions['conf']): Promise<RunningCollector> {
+    this.#collector = await runCollector({ conf: { ...this.conf, ...conf } });
+    return this.#collector;
+  }
+
   /** Puts a checkpoint document where MongoShake has it. */
   async storeCheckpoint(fields: Document): Promise<void> {
     await this.#checkpoints().replaceOne(
