@@ -38,7 +38,7 @@ const SPARE_BUFFER_BYTES_MAX = 1024 * 1024;
  * is lost. It never fails for good: a receiver that is gone, slow or answers nonsense is waited for.
  */
 export class SocketTunnel implements Tunnel {
-  readonly failed = new AbortController().signal;
+  readonly failed: AbortSignal = new AbortController().signal;
   readonly #o: SocketTunnelOptions;
   readonly #peers: Peer[];
   readonly #lanes: SocketLane[];
