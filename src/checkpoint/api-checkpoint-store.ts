@@ -62,6 +62,9 @@ export class ApiCheckpointStore implements CheckpointStore {
     });
   }
 
+  /** Nothing: this store knows no terms, and configurations with an election are refused with it. */
+  async claim(): Promise<void> {}
+
   async save(checkpoint: Checkpoint): Promise<void> {
     // The protocol has no conditional write; a look before it keeps a higher position of another collector.
     const stored = await this.load(checkpoint.name);

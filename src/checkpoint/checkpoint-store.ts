@@ -16,6 +16,12 @@ export interface CheckpointStore extends AsyncDisposable {
   /** The checkpoint of `name`, or undefined when there is none. @throws CheckpointError */
   load(name: string): Promise<Checkpoint | undefined>;
 
-  /** Stores it, majority-durable. Moves forward only: a stored position that is higher already stays. @throws CheckpointError */
+  /**
+   * Makes sure that no holder of an earlier term can store anything from now on; to be called before {@link load} by a store
+   * that was given a term (I5).
+   */
+  claim(name: string): Promise<void>;
+
+  /** Stores it, majority-durable. Moves forward only: a stored position that is higher already stays. @throws CheckpointError, also when a later term has claimed it */
   save(checkpoint: Checkpoint): Promise<void>;
 }

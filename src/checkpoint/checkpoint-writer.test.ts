@@ -6,6 +6,8 @@ import type { Checkpoint, CheckpointStore } from './checkpoint-store.ts';
 
 /** A store that can be switched off. */
 class SwitchableStore implements CheckpointStore {
+  async claim(): Promise<void> {}
+
   saved: bigint[] = [];
   attempts = 0;
   isAway = false;

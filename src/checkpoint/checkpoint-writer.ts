@@ -22,6 +22,8 @@ export interface CheckpointWriterOptions {
   readonly intervalMs: number;
   /** `checkpoint.max_age`; 0: never give up. */
   readonly maxAgeMs: number;
+  /** Whether this collector may still write, asked before each write (I5); default always. */
+  readonly mayWrite?: () => boolean;
   /** How long {@link CheckpointWriter.stop} tries. Default 10 s. */
   readonly stopTimeoutMs?: number;
 }
@@ -43,6 +45,7 @@ export class CheckpointWriter {
   /** When the watermark was first seen above what is stored; undefined while it is stored. */
   #unstoredSinceMs: number | undefined;
   #isFailing = false;
+  #abandoned = false;
 
   constructor(options: CheckpointWriterOptions) {
     this.#options = options;
@@ -84,6 +87,12 @@ export class CheckpointWriter {
     }
   }
 
+  /** Ends the timer and writes nothing any more: for a collector that has lost its lease (I5). */
+  abandon(): void {
+    this.#stopping.abort();
+    this.#abandoned = true;
+  }
+
   async #run(): Promise<void> {
     const { intervalMs } = this.#options;
     const stopping = this.#stopping.signal;
@@ -107,9 +116,9 @@ export class CheckpointWriter {
 
   /** Stores the watermark if it has moved. */
   async #write(): Promise<void> {
-    const { store, acks, stats, fetchMethod } = this.#options;
+    const { store, acks, stats, fetchMethod, mayWrite } = this.#options;
     const position = acks.watermark;
-    if (position <= this.#stored) return;
+    if (position <= this.#stored || this.#abandoned || mayWrite?.() === false) return;
     this.#noteAge();
     await store.save({ name: stats.name, position, fetchMethod, diskQueue: '' });
     this.#stored = position;
@@ -133,6 +142,10 @@ export class CheckpointWriter {
   #noteFailure(error: unknown): void {
     const { logger, stats, maxAgeMs } = this.#options;
     stats.checkpointFailures += 1;
+    if (error instanceof CheckpointError && error.code === 'CHECKPOINT_STALE_TERM') {
+      this.#failed.abort(error);
+      return;
+    }
     if (!this.#isFailing) {
       logger.warn(
         `The checkpoint of ${stats.name} cannot be stored; replication goes on, trying again: ${describeError(error)}`,

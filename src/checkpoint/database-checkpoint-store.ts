@@ -12,12 +12,12 @@ export interface DatabaseCheckpointStoreOptions {
   /** `checkpoint.storage.db` and `checkpoint.storage.collection`. */
   readonly database: string;
   readonly collection: string;
-  /** A further condition that a stored document must meet to be overwritten, and what to store with it. */
-  readonly fence?: { readonly filter: Record<string, unknown>; readonly fields: Record<string, unknown> };
+  /** The term of the lease that this collector holds; a checkpoint with a later one is never overwritten (I5). */
+  readonly term?: bigint | undefined;
 }
 
-/** How long the server may take to make a checkpoint majority-durable. */
-const WRITE_TIMEOUT_MS = 30_000;
+/** Majority, and how long the server may take for it. */
+const MAJORITY = { w: 'majority' as const, wtimeoutMS: 30_000 };
 
 /** Keeps checkpoints in MongoDB, in the document that MongoShake 2.8 writes. */
 export class DatabaseCheckpointStore implements CheckpointStore {
@@ -55,22 +55,72 @@ export class DatabaseCheckpointStore implements CheckpointStore {
     });
   }
 
-  async save(checkpoint: Checkpoint): Promise<void> {
-    const { fence } = this.#options;
-    const fields = { ...checkpointFields(checkpoint), ...fence?.fields };
-    // Each comparison matches values of its own type only: a number, or the Timestamp of releases before 2.8.
-    const lower = [{ ckpt: { $lt: fields.ckpt } }, { ckpt: { $lt: timestampOf(checkpoint.position) } }];
-    const writeConcern = { w: 'majority' as const, wtimeoutMS: WRITE_TIMEOUT_MS };
-    await this.#run(`store the checkpoint of ${checkpoint.name}`, async () => {
-      const forward = { name: checkpoint.name, $or: lower, ...fence?.filter };
-      const { matchedCount } = await this.#collection.updateOne(forward, { $set: fields }, { writeConcern });
-      if (matchedCount > 0) return;
-      // Either there is none yet, or what is there is as high already, or fenced.
-      await this.#collection.updateOne(
-        { name: checkpoint.name },
-        { $setOnInsert: fields },
-        { writeConcern, upsert: true },
+  /** Raises the stored term, or stores it alone where there is no checkpoint yet. */
+  async claim(name: string): Promise<void> {
+    const { term } = this.#options;
+    if (term === undefined) return;
+    await this.#run(`claim the checkpoint of ${name}`, async () => {
+      const { matchedCount } = await this.#collection.updateOne(
+        { name, ...this.#notLater },
+        { $set: { term } },
+        { writeConcern: MAJORITY },
       );
+      if (matchedCount > 0) return;
+      await this.#insertMissing(name, { term });
+      await this.#refuseLater(name);
+    });
+  }
+
+  async save(checkpoint: Checkpoint): Promise<void> {
+    const { term } = this.#options;
+    const fields = { ...checkpointFields(checkpoint), ...(term === undefined ? {} : { term }) };
+    // Each comparison matches values of its own type only: a number, or the Timestamp of releases before 2.8.
+    const lower = [
+      { ckpt: { $lt: fields.ckpt } },
+      { ckpt: { $lt: timestampOf(checkpoint.position) } },
+      { ckpt: { $exists: false } },
+    ];
+    await this.#run(`store the checkpoint of ${checkpoint.name}`, async () => {
+      const forward = { $and: [{ name: checkpoint.name }, { $or: lower }, this.#notLater] };
+      const { matchedCount } = await this.#collection.updateOne(
+        forward,
+        { $set: fields },
+        { writeConcern: MAJORITY },
+      );
+      if (matchedCount > 0) return;
+      // Either there is none yet, or what is there is as high already, or a later term's.
+      await this.#insertMissing(checkpoint.name, fields);
+      await this.#refuseLater(checkpoint.name);
+    });
+  }
+
+  /** Condition on a stored document: no later term than ours has claimed it. */
+  get #notLater(): { $or: Array<Record<string, unknown>> } {
+    const { term } = this.#options;
+    return { $or: term === undefined ? [{}] : [{ term: { $exists: false } }, { term: { $lte: term } }] };
+  }
+
+  async #insertMissing(name: string, fields: object): Promise<void> {
+    await this.#collection.updateOne(
+      { name },
+      { $setOnInsert: fields },
+      { writeConcern: MAJORITY, upsert: true },
+    );
+  }
+
+  /** @throws CheckpointError when a later term than ours has claimed the checkpoint (I5) */
+  async #refuseLater(name: string): Promise<void> {
+    const { term } = this.#options;
+    if (term === undefined) return;
+    const later = await this.#collection.findOne(
+      { name, term: { $gt: term } },
+      { readPreference: 'primary', readConcern: { level: 'majority' } },
+    );
+    if (later === null) return;
+    throw new CheckpointError({
+      code: 'CHECKPOINT_STALE_TERM',
+      message: `The checkpoint of ${name} in ${this.#where} belongs to term ${String(later['term'])}, ours is ${term}`,
+      hint: 'another collector has taken over and goes on; this one stands by',
     });
   }
 
@@ -101,6 +151,7 @@ export class DatabaseCheckpointStore implements CheckpointStore {
     try {
       return await action();
     } catch (error) {
+      if (error instanceof CheckpointError) throw error;
       const cause = commandError(error, { url: this.#options.connection.maskedUrl, what });
       throw new CheckpointError({
         code: 'CHECKPOINT_STORE',

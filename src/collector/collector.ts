@@ -7,6 +7,8 @@ import { Sentinel } from '../config/sentinel.ts';
 import { LatencyHistogram } from '../metrics/latency-histogram.ts';
 import { MetricsRegistry } from '../metrics/metrics-registry.ts';
 import { ReplicationStats } from '../metrics/replication-stats.ts';
+import type { Election } from '../election/election.ts';
+import type { Lease } from '../election/lease.ts';
 import { hasUniqueIndex } from '../mongo/has-unique-index.ts';
 import { Monitor } from '../monitor/monitor.ts';
 import { metricLine } from '../monitor/metric-line.ts';
@@ -28,6 +30,7 @@ import { OplogSource } from '../source/oplog-source.ts';
 import { decideStart } from '../source/start-position.ts';
 import type { Tunnel } from '../tunnel/tunnel.ts';
 import { createCheckpointStore } from './create-checkpoint-store.ts';
+import { createElection } from './create-election.ts';
 import { createTunnel } from './create-tunnel.ts';
 import { Replication } from './replication.ts';
 
@@ -37,6 +40,14 @@ const RESTART_MIN_MS = 200;
 const RESTART_MAX_MS = 10_000;
 /** A replication that ran for so long was well; the next failure is a new one. */
 const HEALTHY_AFTER_MS = 60_000;
+
+/** What a replication goes between, and by what right. */
+interface ReplicationEnds {
+  readonly source: OplogSource;
+  readonly store: CheckpointStore;
+  /** With an election. */
+  readonly lease: Lease | undefined;
+}
 
 export interface CollectorOptions {
   readonly config: Config;
@@ -56,6 +67,7 @@ export class Collector {
   readonly #stats: ReplicationStats;
   readonly #latency = new LatencyHistogram();
   readonly #sentinel = new Sentinel();
+  #election: Election | undefined;
 
   constructor(options: CollectorOptions) {
     const { config } = options;
@@ -67,26 +79,58 @@ export class Collector {
   }
 
   /**
+   * With `master_quorum` it stands by until it is elected, and again after it has lost its lease; its pages are there all the time.
+   *
    * Runs until the signal aborts (then it returns once what is on its way is durable and the last checkpoint written), the
    * exit point is reached, or something fails.
    * @throws OplogueError what failed, with the cure
    */
   async run(stop: AbortSignal): Promise<void> {
+    await using election = this.#config.isElected
+      ? await createElection(this.#config, this.#logger)
+      : undefined;
+    this.#election = election;
     await using monitor = this.#createMonitor();
     const { bind, port } = this.#config.http;
     await monitor.listen({ host: bind, port });
     await using source = this.#createSource();
     await source.open(stop);
     this.#stats.name = source.name;
-    await using store = await createCheckpointStore(this.#config.checkpoint);
-    await this.#replicateOn({ source, store }, stop);
+    if (election === undefined) await this.#serve(source, undefined, stop);
+    else await this.#serveWhenElected(source, election, stop);
+  }
+
+  /** One term after the other, until it is stopped or a replication ends for another reason than a lost lease. */
+  async #serveWhenElected(source: OplogSource, election: Election, stop: AbortSignal): Promise<void> {
+    const over = AbortSignal.any([stop, this.#sentinel.shutdown]);
+    while (!over.aborted) {
+      this.#stats.state = 'standby';
+      this.#stats.reason = '';
+      const lease = await election.stand(over);
+      if (lease === undefined) return;
+      this.#stats.state = 'starting';
+      try {
+        await this.#serve(source, lease, stop);
+        return;
+      } catch (error) {
+        if (lease.isHeld) throw error;
+        this.#logger.warn(describeError(lease.lost.reason));
+        this.#stats.abandonOutstanding();
+      } finally {
+        await election.release(lease);
+      }
+    }
+  }
+
+  /** Replicates from the stored checkpoint on; with a lease, until it is lost. */
+  async #serve(source: OplogSource, lease: Lease | undefined, stop: AbortSignal): Promise<void> {
+    await using store = await createCheckpointStore(this.#config.checkpoint, lease?.term);
+    await store.claim(source.name);
+    await this.#replicateOn({ source, store, lease }, stop);
   }
 
   /** Replicates until it is stopped; begins again where that is the cure. */
-  async #replicateOn(
-    ends: { source: OplogSource; store: CheckpointStore },
-    stop: AbortSignal,
-  ): Promise<void> {
+  async #replicateOn(ends: ReplicationEnds, stop: AbortSignal): Promise<void> {
     const backoff = new Backoff({ minMs: RESTART_MIN_MS, maxMs: RESTART_MAX_MS });
     while (!stop.aborted) {
       const startedMs = performance.now();
@@ -100,23 +144,24 @@ export class Collector {
       }
       this.#stats.abandonOutstanding();
       await sleep(backoff.nextMs(), stop);
+      ends.lease?.lost.throwIfAborted();
     }
   }
 
   /** From the start position to the end of one replication. */
-  async #replicate(
-    { source, store }: { source: OplogSource; store: CheckpointStore },
-    stop: AbortSignal,
-  ): Promise<void> {
+  async #replicate({ source, store, lease }: ReplicationEnds, stop: AbortSignal): Promise<void> {
     await using tunnel = createTunnel(this.#config, {
       source: source.name,
       budget: this.#budget,
       logger: this.#logger,
+      mayWrite: lease && (() => lease.isHeld),
     });
-    await tunnel.open(stop);
+    const opening = lease === undefined ? stop : AbortSignal.any([stop, lease.lost]);
+    await tunnel.open(opening);
+    lease?.lost.throwIfAborted();
     if (stop.aborted) return;
     const start = await this.#startPosition({ source, store, tunnel }, stop);
-    const replication = await this.#createReplication({ source, store, tunnel, start });
+    const replication = await this.#createReplication({ source, store, lease, tunnel, start });
     const metricLines = setInterval(() => {
       this.#logger.info(metricLine(this.#stats, Date.now()));
     }, METRIC_LINE_INTERVAL_MS);
@@ -128,6 +173,7 @@ export class Collector {
   }
 
   #createMonitor(): Monitor {
+    const election = this.#election;
     const view = {
       stats: this.#stats,
       latency: this.#latency,
@@ -138,6 +184,7 @@ export class Collector {
       version: this.#version,
       sources: () => [view],
       budget: this.#budget,
+      leadership: election === undefined ? undefined : () => election.leadership,
     };
     return new Monitor({
       ...common,
@@ -176,13 +223,10 @@ export class Collector {
     return decision.after;
   }
 
-  async #createReplication(parts: {
-    source: OplogSource;
-    store: CheckpointStore;
-    tunnel: Tunnel;
-    start: Position;
-  }): Promise<Replication> {
-    const { source, store, tunnel, start } = parts;
+  async #createReplication(
+    parts: ReplicationEnds & { tunnel: Tunnel; start: Position },
+  ): Promise<Replication> {
+    const { source, store, lease, tunnel, start } = parts;
     const config = this.#config;
     const stats = this.#stats;
     const logger = this.#logger;
@@ -229,8 +273,10 @@ export class Collector {
       maxAgeMs: config.checkpoint.maxAgeMs,
       stats,
       logger,
+      ...(lease === undefined ? {} : { mayWrite: () => lease.isHeld }),
     });
-    return new Replication({ source, tunnel, pipeline, checkpoints, governor, stats, logger });
+    const lost = lease?.lost;
+    return new Replication({ source, tunnel, pipeline, checkpoints, governor, stats, logger, lost });
   }
 
   /** `incr_sync.shard_key`, with `auto` resolved as MongoShake does: by collection as soon as there is a unique index. */

@@ -4,8 +4,15 @@ import { DatabaseCheckpointStore } from '../checkpoint/database-checkpoint-store
 import type { CheckpointConfig } from '../config/config.ts';
 import { connectMongo } from '../mongo/connect-mongo.ts';
 
-/** The store that `checkpoint.storage` asks for; connected. @throws MongoConnectionError */
-export async function createCheckpointStore(config: CheckpointConfig): Promise<CheckpointStore> {
+/**
+ * The store that `checkpoint.storage` asks for; connected.
+ * @param term of the lease, with an election: later terms' checkpoints are never overwritten (I5)
+ * @throws MongoConnectionError
+ */
+export async function createCheckpointStore(
+  config: CheckpointConfig,
+  term: bigint | undefined,
+): Promise<CheckpointStore> {
   if (config.storage === 'api') return new ApiCheckpointStore({ url: config.collection });
   const connection = await connectMongo({
     url: config.url,
@@ -13,5 +20,10 @@ export async function createCheckpointStore(config: CheckpointConfig): Promise<C
     tls: config.tls,
     purpose: 'checkpoint',
   });
-  return new DatabaseCheckpointStore({ connection, database: config.db, collection: config.collection });
+  return new DatabaseCheckpointStore({
+    connection,
+    database: config.db,
+    collection: config.collection,
+    term,
+  });
 }

@@ -16,6 +16,8 @@ interface TunnelDependencies {
   readonly source: string;
   readonly budget: MemoryBudget;
   readonly logger: Logger;
+  /** With an election: whether this collector still holds its lease. */
+  readonly mayWrite: (() => boolean) | undefined;
 }
 
 /** The tunnel that `tunnel`, `tunnel.address` and `tunnel.message` ask for. */

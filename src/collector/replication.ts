@@ -25,6 +25,8 @@ export interface ReplicationParts {
   readonly governor: Governor;
   readonly stats: ReplicationStats;
   readonly logger: Logger;
+  /** Aborts when another collector may take over: then nothing more is written, not even a checkpoint (I5). */
+  readonly lost?: AbortSignal | undefined;
 }
 
 /**
@@ -33,7 +35,7 @@ export interface ReplicationParts {
  * `starting -> streaming <-> paused | stalled -> stopping -> stopped`, and `failed` from any of them.
  *
  * Three things end it: the stop signal, an exit point, or a failure of the source, the tunnel or the checkpoint store.
- * In each case reading ends first, then what is on its way is given time to become durable, then the last
+ * Losing the lease ends it too, but at once and without a word to anybody. In each other case reading ends first, then what is on its way is given time to become durable, then the last
  * checkpoint is written (I1), then an error is thrown if there was one.
  */
 export class Replication {
@@ -45,9 +47,9 @@ export class Replication {
 
   /** Runs until it is stopped. @throws what ended it, when it was not the stop signal. */
   async run(start: Position, stop: AbortSignal): Promise<void> {
-    const { tunnel, checkpoints, stats, logger } = this.#parts;
+    const { tunnel, checkpoints, stats, logger, lost = NEVER } = this.#parts;
     const over = new AbortController();
-    const reading = AbortSignal.any([stop, tunnel.failed, checkpoints.failed, over.signal]);
+    const reading = AbortSignal.any([stop, tunnel.failed, checkpoints.failed, over.signal, lost]);
     const watching = this.#watch(reading);
     stats.startPosition = start;
     checkpoints.start();
@@ -60,11 +62,15 @@ export class Replication {
       failure = error;
     }
     over.abort();
+    if (lost.aborted) {
+      checkpoints.abandon();
+      throw lost.reason;
+    }
     await watching;
     failure ??= reasonOf(tunnel.failed) ?? reasonOf(checkpoints.failed);
     this.#setState('stopping');
-    const lost = await this.#finish();
-    failure ??= lost;
+    failure ??= await this.#finish(lost);
+    if (lost.aborted) throw lost.reason;
     if (failure !== undefined) {
       this.#setState('failed', describeError(failure));
       throw failure;
@@ -84,9 +90,15 @@ export class Replication {
   }
 
   /** Waits for what is on its way and writes the last checkpoint. @returns an error of that, if any. */
-  async #finish(): Promise<unknown> {
+  async #finish(lost: AbortSignal): Promise<unknown> {
     const { tunnel, checkpoints, stats, logger } = this.#parts;
-    if (!tunnel.failed.aborted) await tunnel.drain(AbortSignal.timeout(DRAIN_MAX_MS));
+    if (!tunnel.failed.aborted) {
+      await tunnel.drain(AbortSignal.any([AbortSignal.timeout(DRAIN_MAX_MS), lost]));
+    }
+    if (lost.aborted) {
+      checkpoints.abandon();
+      return undefined;
+    }
     const undelivered = stats.lanes.reduce((sum, lane) => sum + lane.entriesInFlight, 0);
     if (undelivered > 0) {
       logger.warn(
@@ -155,6 +167,8 @@ export class Replication {
     stats.reason = reason;
   }
 }
+
+const NEVER = new AbortController().signal;
 
 function reasonOf(signal: AbortSignal): unknown {
   return signal.aborted ? signal.reason : undefined;

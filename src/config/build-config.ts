@@ -23,6 +23,7 @@ export function buildConfig(values: OptionValues): Config {
   const source = sourceOf(values);
   return deepFreeze({
     id: values.id,
+    isElected: values.master_quorum,
     source,
     filter: filterOf(values),
     checkpoint: checkpointOf(values, source),

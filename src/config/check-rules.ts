@@ -139,6 +139,13 @@ function checkCheckpoint(checking: Checking): void {
   const { values } = checking;
   const url = values['checkpoint.storage.url'];
   if (url !== '') checkMongoUrl(checking, 'checkpoint.storage.url', url);
+  if (values.master_quorum && values['checkpoint.storage'] !== 'database') {
+    report(checking, {
+      key: 'master_quorum',
+      text: "context storage should set to 'database' while master election enabled",
+      hint: 'set checkpoint.storage = database: the election is held there, and an HTTP store cannot refuse a collector that was replaced',
+    });
+  }
   const address = values['checkpoint.storage.collection'];
   if (values['checkpoint.storage'] === 'api' && !/^https?:\/\/[^/]/i.test(address)) {
     const text = `checkpoint.storage = api needs a URL in checkpoint.storage.collection, not ${maskUrl(address)}`;

@@ -144,6 +144,8 @@ export interface LogConfig {
 /** A checked configuration. Deeply frozen. */
 export interface Config {
   readonly id: string;
+  /** `master_quorum`: work only while elected. */
+  readonly isElected: boolean;
   readonly source: SourceConfig;
   readonly filter: FilterConfig;
   readonly checkpoint: CheckpointConfig;

@@ -200,7 +200,6 @@ describe('conf.version', () => {
 
 describe('features that are not built yet', () => {
   test.each([
-    ['master_quorum = true', 'needs the leader election'],
     ['sync_mode = all', 'needs full sync'],
     ['sync_mode = full', 'needs full sync'],
     ['tunnel = direct', 'needs writing into a MongoDB'],

@@ -25,8 +25,7 @@ export const processOptions = {
     default: false,
     goName: 'MasterQuorum',
     since: '2.8.4',
-    notBuilt: { true: 'the leader election between collectors' },
-    text: 'Start several collectors of which one works and the others stand by.',
+    text: 'Start several collectors with the same id, of which one works and the others stand by: one of them takes over within seconds when it dies. The election is held in checkpoint.storage.url, database mongoshake, collection election.',
   },
   'full_sync.http_port': {
     section: 'http',

@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import type { MemoryBudget } from '../shared/memory-budget.ts';
 import { latencyText } from './latency-text.ts';
+import type { Leadership } from './leadership.ts';
 import { laneMetrics, sourceMetrics, states } from './source-metrics.ts';
 import type { SourceView } from './source-view.ts';
 
@@ -9,6 +10,8 @@ export interface MetricsRegistryOptions {
   readonly version: string;
   readonly sources: () => readonly SourceView[];
   readonly budget: MemoryBudget;
+  /** With an election: who leads. */
+  readonly leadership?: (() => Leadership) | undefined;
   /** Also CPU, memory, event loop and garbage collection of the process; default true. */
   readonly processMetrics?: boolean;
 }
@@ -29,6 +32,7 @@ export class MetricsRegistry {
     this.#addSources();
     this.#addLanes();
     this.#addMemory(options.budget);
+    if (options.leadership !== undefined) this.#addElection(options.leadership);
     if (options.processMetrics !== false) {
       collectDefaultMetrics({ register: this.#registry, prefix: 'oplogue_' });
     }
@@ -101,21 +105,33 @@ export class MetricsRegistry {
     }
   }
 
+  #addElection(leadership: () => Leadership): void {
+    this.#gauge(
+      'oplogue_is_master',
+      '1 while this collector is the master of its job, 0 while it stands by',
+      () => (leadership().role === 'master' ? 1 : 0),
+    );
+    this.#gauge('oplogue_term', 'Term of the election; grows with every takeover', () =>
+      Number(leadership().term),
+    );
+  }
+
+  #gauge(name: string, help: string, read: () => number): void {
+    this.#add({ name, help, type: 'gauge', labelNames: [] }, (write) => write({}, read()));
+  }
+
   #addMemory(budget: MemoryBudget): void {
-    const gauge = (name: string, help: string, read: () => number): void => {
-      this.#add({ name, help, type: 'gauge', labelNames: [] }, (write) => write({}, read()));
-    };
-    gauge(
+    this.#gauge(
       'oplogue_memory_budget_used_bytes',
       'Bytes buffered by all stages together',
       () => budget.usedBytes,
     );
-    gauge(
+    this.#gauge(
       'oplogue_memory_budget_peak_bytes',
       'Most bytes that were ever buffered in this run',
       () => budget.peakBytes,
     );
-    gauge(
+    this.#gauge(
       'oplogue_memory_budget_limit_bytes',
       'memory.limit: when it is reached, reading pauses',
       () => budget.limitBytes,

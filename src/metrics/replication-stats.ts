@@ -3,7 +3,7 @@ import { RateMeter } from './rate-meter.ts';
 
 /** The life of a replication; pages and metrics show it by these names. */
 export type ReplicationState =
-  'starting' | 'streaming' | 'paused' | 'stalled' | 'stopping' | 'stopped' | 'failed';
+  'standby' | 'starting' | 'streaming' | 'paused' | 'stalled' | 'stopping' | 'stopped' | 'failed';
 
 /** Counters of one lane (MongoShake's worker). Plain numbers: the hot path adds to them. */
 export class LaneStats {

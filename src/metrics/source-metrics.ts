@@ -20,6 +20,7 @@ export interface LaneMetric {
 
 /** Every state of a replication, in the order of its life. */
 export const states: readonly ReplicationState[] = [
+  'standby',
   'starting',
   'streaming',
   'paused',

@@ -31,6 +31,7 @@ export const ServerErrorCode = {
   clientDisconnect: 279,
   socketException: 9001,
   notWritablePrimary: 10107,
+  duplicateKey: 11000,
   interruptedAtShutdown: 11600,
   interrupted: 11601,
   interruptedByStateChange: 11602,
@@ -110,4 +111,8 @@ export function isUnauthorized(error: unknown): boolean {
 
 export function isAuthenticationFailed(error: unknown): boolean {
   return serverErrorCode(error) === ServerErrorCode.authenticationFailed;
+}
+
+export function isDuplicateKey(error: unknown): boolean {
+  return serverErrorCode(error) === ServerErrorCode.duplicateKey;
 }

@@ -37,6 +37,8 @@ export function health(sources: readonly ReplicationStats[], limits: HealthLimit
 
 function problemsOf(stats: ReplicationStats, limits: HealthLimits, nowMs: number): string[] {
   const problems: string[] = [];
+  // Ready to take over is all that is asked of it.
+  if (stats.state === 'standby') return problems;
   if (stats.state === 'failed' || stats.state === 'stalled') {
     problems.push(`the replication is ${stats.state}${stats.reason === '' ? '' : `: ${stats.reason}`}`);
   }

@@ -1,4 +1,5 @@
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { Leadership } from '../metrics/leadership.ts';
 import type { SourceView } from '../metrics/source-view.ts';
 import { parseExactJson, stringifyExactJson } from '../shared/exact-json.ts';
 import type { MemoryBudget } from '../shared/memory-budget.ts';
@@ -32,6 +33,8 @@ export interface MonitorOptions {
   readonly sentinel: SentinelControl;
   /** What `/conf` shows: MongoShake's field names, secrets masked. */
   readonly conf: object;
+  /** With an election: who leads. */
+  readonly leadership?: (() => Leadership) | undefined;
   readonly health?: HealthLimits;
   /** The key that a taken port is blamed on; default `incr_sync.http_port`. */
   readonly portKey?: string;

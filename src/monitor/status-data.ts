@@ -1,3 +1,4 @@
+import type { Leadership } from '../metrics/leadership.ts';
 import type { SourceView } from '../metrics/source-view.ts';
 import { formatPosition, type Position } from '../oplog/position.ts';
 import type { MemoryBudget } from '../shared/memory-budget.ts';
@@ -5,16 +6,23 @@ import type { Health } from './health.ts';
 
 /** `/status`: what our own page shows beyond MongoShake's pages, to which nothing may be added. */
 export function statusData(
-  collector: { id: string; version: string; budget: MemoryBudget; sources: () => readonly SourceView[] },
+  collector: {
+    readonly id: string;
+    readonly version: string;
+    readonly budget: MemoryBudget;
+    readonly sources: () => readonly SourceView[];
+    readonly leadership?: (() => Leadership) | undefined;
+  },
   health: Health,
   nowMs: number,
 ): object {
-  const { id, version, budget, sources } = collector;
+  const { id, version, budget, sources, leadership } = collector;
   return {
     id,
     version,
     status: health.status,
     problems: health.sources.flatMap(({ name, problems }) => problems.map((text) => `${name}: ${text}`)),
+    ...(leadership === undefined ? {} : { election: electionData(leadership()) }),
     memory: {
       used_bytes: budget.usedBytes,
       peak_bytes: budget.peakBytes,
@@ -22,6 +30,15 @@ export function statusData(
       rss_bytes: process.memoryUsage.rss(),
     },
     sources: sources().map((view) => sourceData(view, nowMs)),
+  };
+}
+
+function electionData({ role, term, master, sinceMs }: Leadership): object {
+  return {
+    role,
+    term: Number(term),
+    master: master ?? null,
+    since: new Date(sinceMs).toISOString(),
   };
 }
 

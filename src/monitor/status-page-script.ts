@@ -75,7 +75,7 @@ function lanesTable(lanes) {
     .map((t) => element('td', '', t))));
   return element('div', 'scroll', element('table', '', element('thead', '', head), element('tbody', '', ...rows)));
 }
-const tones = { streaming: 'good', failed: 'bad', stalled: 'bad', paused: 'warn' };
+const tones = { streaming: 'good', failed: 'bad', stalled: 'bad', paused: 'warn', standby: 'warn' };
 function sourceSection(source) {
   const ratio = source.oplog_window_left_ratio;
   const kept = source.checkpoint_age_seconds === 0 ? 'up to date' : duration(source.checkpoint_age_seconds) + ' behind';

@@ -24,6 +24,8 @@ export interface KafkaTunnelOptions extends KafkaConfig {
   readonly compressor: Compressor;
   readonly budget: MemoryBudget;
   readonly logger: Logger;
+  /** Whether this collector may still write, asked before each request (I5); default always. */
+  readonly mayWrite?: (() => boolean) | undefined;
   /** A batch is sent when it is this long, even without a flush; default 512 KiB. */
   readonly batchBytes?: number;
   /** Most bytes held while they are not acknowledged; default a quarter of the budget, at most 16 MiB. */

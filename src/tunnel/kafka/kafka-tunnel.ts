@@ -77,6 +77,7 @@ export class KafkaTunnel implements Tunnel {
     );
   }
 
+  debug() { return JSON.stringify(this.#exactlyOnce?.transactions.debug()) + this.#partitions.map((p) => [p.blocked, p.inFlight, p.isBusy, p.trouble, p.leader]).join() + this.#heldBytes; }
   get frontiers(): TunnelFrontiers | undefined {
     return this.#exactlyOnce?.transactions;
   }
@@ -183,6 +184,7 @@ export class KafkaTunnel implements Tunnel {
         logger: this.#o.logger,
         brokerTimeoutMs: requestTimeoutMs * BROKER_TIMEOUT_RATIO,
         fail: (error) => this.#fail(error),
+        mayWrite: this.#o.mayWrite,
         ...(exactlyOnce === undefined ? {} : { transactional: exactlyOnce.senderOptions }),
       },
       topic,

@@ -13,6 +13,8 @@ export interface ProduceSenderOptions {
   /** How long a broker may wait for its replicas before it answers with an error. */
   readonly brokerTimeoutMs: number;
   readonly fail: (error: unknown) => void;
+  /** False: another collector may have taken over, nothing is sent any more (I5). */
+  readonly mayWrite?: (() => boolean) | undefined;
   /** Batches belong to transactions of this id: what cannot be sent again as it was ends the transaction. */
   readonly transactional?: {
     readonly id: string;

@@ -96,7 +96,7 @@ export class ProduceSender {
   }
 
   #pump(node: number): void {
-    if (this.#stopped.signal.aborted) return;
+    if (this.#stopped.signal.aborted || this.#o.mayWrite?.() === false) return;
     const link = this.#link(node);
     const connection = link.connection;
     if (connection === undefined || !connection.isOpen) {
