@@ -16,6 +16,8 @@ import {
 
 /** How often acks are asked for while messages are on their way, and else, to see that the receiver is there. */
 const POLL_MS = 25;
+/** One question to our own receiver is on its way at a time; this long after an answer comes the next. */
+const OWN_POLL_MS = 5;
 const IDLE_POLL_MS = 1000;
 /** The ack port answers at once, whatever the other one is busy with. */
 const ACK_TIMEOUT_MS = 30_000;
@@ -134,7 +136,7 @@ export class TcpSession {
       while (this.#isOwnReceiver && !this.#isAskedFor && lane.inFlight > 0 && !this.#signal.aborted) {
         this.#isAskedFor = true;
         this.#transfer.write(getAckPacket());
-        await sleep(POLL_MS, this.#signal);
+        await sleep(OWN_POLL_MS, this.#signal);
       }
     }
   }
