@@ -120,8 +120,11 @@ export class KafkaTransactions implements TunnelFrontiers, BatchTransactions, Re
   }
 
   attach(receipt: Receipt): void {
+    // A mark in between may have closed the transaction that has the records.
+    const holder = this.#filling.bytes > 0 ? this.#filling : this.#committing;
+    if (holder === undefined) return;
     receipt.waitsFor++;
-    this.#filling.receipts.push(receipt);
+    holder.receipts.push(receipt);
   }
 
   appended(bytes: number): void {

@@ -77,7 +77,6 @@ export class KafkaTunnel implements Tunnel {
     );
   }
 
-  debug() { return JSON.stringify(this.#exactlyOnce?.transactions.debug()) + this.#partitions.map((p) => [p.blocked, p.inFlight, p.isBusy, p.trouble, p.leader]).join() + this.#heldBytes; }
   get frontiers(): TunnelFrontiers | undefined {
     return this.#exactlyOnce?.transactions;
   }

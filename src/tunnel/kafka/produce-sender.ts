@@ -291,6 +291,8 @@ export class ProduceSender {
       })
       .finally(() => {
         this.#recovering = false;
+        if (!this.#stopped.signal.aborted && this.#o.partitions.some(({ blocked }) => blocked))
+          this.#recover();
       });
   }
 
