@@ -133,6 +133,19 @@ describe.each(['kafka39', 'kafka4'] as const)('exactly once into %s', (server) =
     expect(await numbers()).toEqual(Array.from({ length: 12 }, (_, i) => i));
   });
 
+  test('a mark may come between a record and the question for its receipt', async () => {
+    const { open } = newJob();
+    const tunnel = await open();
+    for (const waits of [true, false]) {
+      await tunnel.lane(0).append(makeHeader({ lane: 0, number: 1 }));
+      tunnel.frontiers?.mark(frontierAt(1), { now: true });
+      if (waits) await eventually(() => tunnel.lane(0).pendingBytes === 0, { what: 'the record to be sent' });
+      await new Promise<void>((resolve) => {
+        tunnel.lane(0).flush(resolve);
+      });
+    }
+  });
+
   test("another job's open transaction in the checkpoint topic hides nothing", async () => {
     const other = newJob();
     const mine = newJob();
