@@ -10,7 +10,7 @@ import type { ChangeSource } from '../source/change-source.ts';
 import type { Tunnel } from '../tunnel/tunnel.ts';
 
 /** How often the source's oplog window is asked for; lag and health are as fresh as this. */
-const WINDOW_INTERVAL_MS = 2000;
+const WINDOW_INTERVAL_MS = 5000;
 const WATCH_INTERVAL_MS = 500;
 /** Below this share of the oplog between its first entry and our position, the log warns. */
 const WINDOW_LEFT_WARNING = 0.2;
