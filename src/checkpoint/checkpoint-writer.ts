@@ -2,6 +2,7 @@ import type { ReplicationStats } from '../metrics/replication-stats.ts';
 import { formatPosition, type Position } from '../oplog/position.ts';
 import { Backoff } from '../shared/backoff.ts';
 import { describeError } from '../shared/errors.ts';
+import { failpoint } from '../shared/failpoint.ts';
 import type { Logger } from '../shared/logger.ts';
 import { sleep } from '../shared/sleep.ts';
 import type { AckWindow } from './ack-window.ts';
@@ -120,7 +121,9 @@ export class CheckpointWriter {
     const position = acks.watermark;
     if (position <= this.#stored || this.#abandoned || mayWrite?.() === false) return;
     this.#noteAge();
+    failpoint('before-checkpoint');
     await store.save({ name: stats.name, position, fetchMethod, diskQueue: '' });
+    failpoint('after-checkpoint');
     this.#stored = position;
     this.#unstoredSinceMs = undefined;
     this.#noteAge();

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Collector } from '../collector/collector.ts';
 import { loadConfig, type LoadedConfig } from '../config/load-config.ts';
 import { describeError, OplogueError } from '../shared/errors.ts';
+import { checkFailpoint } from '../shared/failpoint.ts';
 import type { Logger } from '../shared/logger.ts';
 import { maskSecrets } from '../shared/mask-url.ts';
 import { parseCollectorArguments, type CollectorArguments } from './collector-arguments.ts';
@@ -34,6 +35,7 @@ export async function main(args: readonly string[]): Promise<void> {
 async function run(wanted: RunArguments): Promise<number> {
   let loaded: LoadedConfig;
   try {
+    checkFailpoint();
     loaded = loadConfig({ file: wanted.conf, env: process.env, set: wanted.set });
   } catch (error) {
     console.error(maskSecrets(describeError(error)));
@@ -69,6 +71,8 @@ async function collect({ config, notices }: LoadedConfig, logger: Logger): Promi
   try {
     using _pidFile = PidFile.acquire({ id: config.id, dir: config.log.dir });
     logger.info(`Oplogue ${version()}, Node ${process.version}, pid ${process.pid}`);
+    const armed = checkFailpoint();
+    if (armed !== undefined) logger.warn(`Failpoint ${armed.name} is armed (OPLOGUE_FAILPOINT)`);
     for (const notice of notices) logger[notice.level](notice.text);
     await new Collector({ config, version: version(), logger }).run(signals.signal);
     return exitCode.ok;

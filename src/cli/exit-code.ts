@@ -1,4 +1,5 @@
 import { ConfigError, type ConfigMistakeKind } from '../config/config-error.ts';
+import { FailpointInvalidError } from '../shared/failpoint.ts';
 import { LoggingError } from './logging-error.ts';
 import { PidFileError } from './pid-file-error.ts';
 
@@ -35,6 +36,7 @@ const byMistake: Readonly<Record<ConfigMistakeKind, number>> = {
 /** The exit code for an error that ends the process. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof ConfigError) return byMistake[error.kind];
+  if (error instanceof FailpointInvalidError) return exitCode.usage;
   if (error instanceof PidFileError) return exitCode.pidFileHeld;
   return error instanceof LoggingError ? exitCode.logging : exitCode.replication;
 }

@@ -23,6 +23,7 @@ import { OpenTransactions } from '../pipeline/open-transactions.ts';
 import { Pipeline } from '../pipeline/pipeline.ts';
 import { Backoff } from '../shared/backoff.ts';
 import { describeError, isRestartable } from '../shared/errors.ts';
+import { failpoint } from '../shared/failpoint.ts';
 import type { Logger } from '../shared/logger.ts';
 import { MemoryBudget } from '../shared/memory-budget.ts';
 import { sleep } from '../shared/sleep.ts';
@@ -125,6 +126,7 @@ export class Collector {
   /** Replicates from the stored checkpoint on; with a lease, until it is lost. */
   async #serve(source: OplogSource, lease: Lease | undefined, stop: AbortSignal): Promise<void> {
     await using store = await createCheckpointStore(this.#config.checkpoint, lease?.term);
+    if (lease !== undefined) failpoint('in-election-takeover');
     await store.claim(source.name);
     await this.#replicateOn({ source, store, lease }, stop);
   }

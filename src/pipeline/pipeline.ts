@@ -7,6 +7,7 @@ import { classifyEntry, EntryKind } from '../oplog/entry-kind.ts';
 import { writeWithoutGid } from '../oplog/gid-filter.ts';
 import { incrementOf, positionOf, secondsOf, type Position } from '../oplog/position.ts';
 import { ByteWriter } from '../shared/byte-writer.ts';
+import { failpoint } from '../shared/failpoint.ts';
 import { settledOrAborted } from '../shared/settled-or-aborted.ts';
 import type { RawBatch } from '../source/change-source.ts';
 import type { Frontier, PartialTransaction } from '../tunnel/tunnel.ts';
@@ -86,6 +87,7 @@ export class Pipeline {
     let firstWallMs = 0;
     let entries = 0;
     let entryBytes = 0;
+    failpoint('after-read-before-send');
     try {
       for (let at = arrayAt + 4; at < end && !signal.aborted;) {
         while (bytes[++at] !== 0);
@@ -162,6 +164,7 @@ export class Pipeline {
         stats.durableRate.add(laneEntries, nowMs);
         acks.done(ticket);
         if (--outstanding > 0) return;
+        failpoint('after-ack-before-checkpoint');
         // A batch spans the time between its first and its last entry: half the weight for each end.
         latency.observe(nowMs - firstWallMs, given / 2);
         latency.observe(nowMs - lastWallMs, given / 2);
@@ -333,6 +336,7 @@ export class Pipeline {
         if (this.#isCut) return;
       }
       this.#operations++;
+      failpoint('inside-transaction');
       if (this.#operations % OPERATIONS_PER_LOOK === 0 && frontiers?.overdue === 'long') this.#mark();
     }
   }

@@ -3,6 +3,7 @@ import { must } from '../../shared/assert.ts';
 import { Backoff } from '../../shared/backoff.ts';
 import { ByteWriter } from '../../shared/byte-writer.ts';
 import { describeError } from '../../shared/errors.ts';
+import { failpoint } from '../../shared/failpoint.ts';
 import type { Logger } from '../../shared/logger.ts';
 import { sleep } from '../../shared/sleep.ts';
 import type { Frontier } from '../tunnel.ts';
@@ -95,6 +96,7 @@ export class ExactlyOnce {
       logger,
     });
     const producer = await this.#coordinator.takeOver(signal);
+    failpoint('in-kafka-takeover');
     const record = await this.#topic.read(this.#owner, signal);
     this.#taken = { producer, metadata, record };
     return producer;

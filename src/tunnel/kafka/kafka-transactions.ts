@@ -1,4 +1,5 @@
 import { must } from '../../shared/assert.ts';
+import { failpoint } from '../../shared/failpoint.ts';
 import type { Frontier, TunnelFrontiers } from '../tunnel.ts';
 import type { ReceiptHolder } from './lane-receipts.ts';
 import type { BatchTransactions } from './partition-host.ts';
@@ -255,7 +256,9 @@ export class KafkaTransactions implements TunnelFrontiers, BatchTransactions, Re
   }
 
   async #commit(transaction: KafkaTransaction): Promise<void> {
+    failpoint('before-commit');
     await this.#host.coordinator.end('commit', this.#stopped.signal);
+    failpoint('after-commit-before-receipt');
     if (this.#stopped.signal.aborted) return;
     this.#committing = undefined;
     this.#lastCommitted = transaction.frontier;

@@ -1,5 +1,6 @@
 import type { Reader } from '@platformatic/kafka';
 import { Backoff } from '../../shared/backoff.ts';
+import { failpoint } from '../../shared/failpoint.ts';
 import { sleep } from '../../shared/sleep.ts';
 import { tooOld } from './broker-api.ts';
 import { formatBrokerAddress, type BrokerAddress } from './broker-address.ts';
@@ -165,6 +166,7 @@ export class ProduceSender {
         fail: (error) => settle((shipment) => this.#lost(shipment, `${connection.name}: ${error.message}`)),
       },
     );
+    failpoint('after-send-before-ack');
   }
 
   #answered({ partition, batch }: Shipment, where: string, answers: readonly ProduceAnswer[]): void {
