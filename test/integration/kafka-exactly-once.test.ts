@@ -140,9 +140,10 @@ describe.each(['kafka39', 'kafka4'] as const)('exactly once into %s', (server) =
       await tunnel.lane(0).append(makeHeader({ lane: 0, number: 1 }));
       tunnel.frontiers?.mark(frontierAt(1), { now: true });
       if (waits) await eventually(() => tunnel.lane(0).pendingBytes === 0, { what: 'the record to be sent' });
-      await new Promise<void>((resolve) => {
+      const receipt = new Promise<void>((resolve) => {
         tunnel.lane(0).flush(resolve);
       });
+      await expect(receipt).resolves.toBeUndefined();
     }
   });
 
