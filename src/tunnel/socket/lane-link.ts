@@ -48,6 +48,8 @@ export class LaneLink {
   /** When the lane was seen moving last, or with nothing to wait for. */
   #movedAt = 0;
   #lastAnswer: Position = 0n;
+  /** How far the present session has come. */
+  #stage: 'connecting' | 'connected' | 'answered' = 'connecting';
 
   constructor(options: LaneLinkOptions) {
     this.#o = options;
@@ -60,6 +62,7 @@ export class LaneLink {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       this.#movedAt = performance.now();
+      this.#stage = 'connecting';
       const watch = setInterval(() => this.#checkProgress(), SLOW_MS / 2);
       try {
         await this.#o.session(this, signal);
@@ -74,9 +77,12 @@ export class LaneLink {
   }
 
   /** @param portsAfter which port after that of the address */
-  connect(portsAfter: number, signal: AbortSignal): Promise<Socket> {
+  async connect(portsAfter: number, signal: AbortSignal): Promise<Socket> {
     const { host, port } = this.peer.address;
-    return connectSocket({ address: { host, port: port + portsAfter }, tls: this.#o.tls, signal });
+    const address = { host, port: port + portsAfter };
+    const socket = await connectSocket({ address, tls: this.#o.tls, signal });
+    if (this.#stage === 'connecting') this.#stage = 'connected';
+    return socket;
   }
 
   /** Writes a message of the lane; resolves when the socket wants more. */
@@ -99,6 +105,7 @@ export class LaneLink {
    * @returns false when everything has to be sent again
    */
   takeAnswer(answer: Position, isExact: boolean): boolean {
+    this.#stage = 'answered';
     if (answer < 0n) {
       this.#complain(`refused a message (${answer}): ${refusals[Number(answer)] ?? 'for no known reason'}`);
       return false;
@@ -138,8 +145,18 @@ export class LaneLink {
       this.#o.onOpen(explained);
       this.peer.complain(this.index, explained.message);
     } else {
-      this.peer.complain(this.index, `receiver ${explained}`);
+      this.peer.complain(this.index, `receiver ${explained}${this.#suspicion}`);
     }
+  }
+
+  /** What may be wrong at a far side that takes connections and closes them before any answer. */
+  get #suspicion(): string {
+    if (this.#stage !== 'connected') return '';
+    const doubt =
+      this.#o.tls === undefined
+        ? 'is it a receiver of this tunnel, and has it tunnel.tls.enable'
+        : 'does it trust the certificate in tunnel.tls.cert_file';
+    return ` before any answer: ${doubt}?`;
   }
 
   #complain(what: string): void {

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
  * Runs the tasks of one session until the first of them ends or the signal aborts; then closes the sockets, which
  * ends the others.
  * @param start connects, notes its sockets as soon as it has them, and begins the tasks; gets a signal for the session
- * @throws what the first task threw
+ * @throws what broke a socket, or what the first task threw
  */
 export async function runTogether(
   signal: AbortSignal,
@@ -18,6 +18,9 @@ export async function runTogether(
     tasks = await start(stop, sockets);
     for (const task of tasks) task.catch(() => {});
     await Promise.race([...tasks, aborted(stop)]);
+  } catch (error) {
+    // What broke a socket says more than that it could not be used after that.
+    throw sockets.find(({ errored }) => errored !== null)?.errored ?? error;
   } finally {
     over.abort();
     for (const socket of sockets) socket.destroy();

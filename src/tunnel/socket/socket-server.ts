@@ -101,7 +101,11 @@ export class SocketServer {
     // Sockets count from before the handshake on.
     server.on('connection', (socket: Socket) => this.#track(socket));
     server.on('tlsClientError', (error, socket) => {
-      this.#refuse(nameOf(socket), `no TLS: ${error.message}; is tunnel.tls.enable set there too?`);
+      const why = socket.authorizationError ?? error.message;
+      this.#refuse(
+        nameOf(socket),
+        `TLS failed: ${String(why)}; check tunnel.tls.enable and the certificate there`,
+      );
       socket.destroy();
     });
     return server;
