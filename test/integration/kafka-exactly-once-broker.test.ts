@@ -1,0 +1,56 @@
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { sleep } from '../../src/shared/sleep.ts';
+import { eventually } from '../../testbed/eventually.ts';
+import { readTopic } from '../../testbed/read-topic.ts';
+import { startKafka, type TestKafka } from '../../testbed/start-kafka.ts';
+import { marking, newExactlyOnceTunnel } from '../support/exactly-once-tunnel.ts';
+import { newTopicName } from '../support/kafka-tunnel-under-test.ts';
+import { NumberedLoad } from '../support/numbered-load.ts';
+
+const never = new AbortController().signal;
+
+describe.each(['3.9', '4'] as const)('exactly once while a broker of Kafka %s fails', (version) => {
+  let kafka: TestKafka;
+  beforeAll(async () => {
+    kafka = await startKafka({ version });
+  });
+  afterAll(() => kafka[Symbol.asyncDispose]());
+
+  test.each(['killed', 'stopped', 'frozen'] as const)(
+    '%s in the middle of transactions: all once (I8)',
+    async (how) => {
+      const topic = newTopicName();
+      const { brokers } = kafka;
+      const tunnel = marking(newExactlyOnceTunnel(brokers, { topic, requestTimeoutMs: 1500 }));
+      onTestFinished(() => tunnel[Symbol.asyncDispose]());
+      await tunnel.open(never);
+      const load = new NumberedLoad(tunnel);
+      const detail = (): string => String(tunnel.failed.reason ?? tunnel.trouble);
+      for (let time = 0; time < 3; time++) {
+        const goal = load.durableInAll + 2000 + Math.random() * 4000;
+        await eventually(() => load.durableInAll > goal, { what: 'the load to go on', everyMs: 5, detail });
+        if (how === 'frozen') {
+          kafka.freeze();
+          await sleep(2500);
+          kafka.thaw();
+        } else {
+          await (how === 'killed' ? kafka.kill() : kafka.stop());
+          await kafka.start();
+        }
+      }
+      const goal = load.durableInAll + 2000;
+      await eventually(() => load.durableInAll > goal, { what: 'the load to go on', detail });
+      await load.stop();
+      expect(tunnel.failed.aborted).toBe(false);
+      const sent = load.given.reduce((sum, count) => sum + count);
+      const records = await eventually(
+        async () => {
+          const found = await readTopic({ brokers, topic });
+          return found.length >= sent ? found : undefined;
+        },
+        { what: 'all records to be committed' },
+      );
+      load.expectExactly(records);
+    },
+  );
+});
