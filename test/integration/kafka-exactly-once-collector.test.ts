@@ -3,6 +3,7 @@ import { silentLogger } from '../../src/shared/logger.ts';
 import { KafkaCluster } from '../../src/tunnel/kafka/kafka-cluster.ts';
 import { TransactionCoordinator } from '../../src/tunnel/kafka/transaction-coordinator.ts';
 import { eventually } from '../../testbed/eventually.ts';
+import { readTopic } from '../../testbed/read-topic.ts';
 import { startMongo, type TestMongo } from '../../testbed/start-mongo.ts';
 import { CollectorJob } from '../support/collector-job.ts';
 import { UniqueLoad } from '../support/unique-load.ts';
@@ -99,6 +100,61 @@ describe.each(['kafka39', 'kafka4'] as const)('exactly once into %s', (server) =
     await job.runWith({ id, 'tunnel.kafka.delivery': 'at_least_once' });
     await load.stop();
     await load.expectExactly(job);
+  }, 120_000);
+
+  test('stopped in the middle of large transactions: the next run goes on within them (I8)', async () => {
+    const id = `stops-${server}`;
+    const { job, load } = await jobUnderLoad(brokers, { id, 'incr_sync.worker': 4 });
+    await job.run();
+    for (let stop = 1; stop <= 8; stop++) {
+      await job.collector.waitForLog(new RegExp(`(reading the oplog of[^]*){${stop}}`));
+      await goOn(load, Math.ceil(Math.random() * 200));
+      expect(await job.collector.stop()).toEqual({ code: 0, signal: null });
+      await job.collector.start();
+    }
+    await load.stop();
+    await load.expectExactly(job);
+  }, 120_000);
+
+  test('killed while a transaction of 160 MB is committed in parts: each operation once (I8)', async () => {
+    const id = `parts-${server}`;
+    const job = await CollectorJob.start({
+      mongoUrl: mongo.url,
+      brokers,
+      conf: { ...exactlyOnce, id },
+    });
+    onTestFinished(() => job[Symbol.asyncDispose]());
+    const pad = 'x'.repeat(1024 * 1024);
+    await job.client.withSession((session) =>
+      session.withTransaction(async () => {
+        for (let n = 0; n < 160; n++) {
+          await job.db
+            .collection<{ _id: number; pad: string }>('parts')
+            .insertOne({ _id: n, pad }, { session });
+        }
+      }),
+    );
+    const key = `${id}/${job.replicaSet}`;
+    const partial = async (): Promise<boolean> => {
+      const frontiers = await readTopic({ brokers, topic: 'oplogue-checkpoint' });
+      return frontiers.some(
+        (record) => record.key?.toString() === key && record.value?.includes('"partial"') === true,
+      );
+    };
+    await eventually(partial, { what: 'a frontier within the transaction', everyMs: 5 });
+    await job.collector.kill();
+    await job.collector.start();
+    await job.settle();
+    const index = async (): Promise<number[] | undefined> => {
+      const records = await job.records();
+      const found = records
+        .filter(({ headers }) => headers.get('oplogue.ns')?.toString().endsWith('.parts') === true)
+        .map(({ headers }) => Number(headers.get('oplogue.index')?.toString()));
+      return found.length >= 160 ? found : undefined;
+    };
+    expect(await eventually(index, { what: 'all operations' })).toEqual(
+      Array.from({ length: 160 }, (_, n) => n),
+    );
   }, 120_000);
 
   test('begins again by itself, without a gap or a repeat, when the broker has ended its transaction (I8)', async () => {
