@@ -16,8 +16,6 @@ import type { PipelineOptions } from './pipeline-options.ts';
 
 /** While the governor holds an entry back for longer, what came before it is marked. */
 const MARK_AFTER_MS = 50;
-/** How often it is looked at whether a transaction must be cut in its middle. */
-const OPERATIONS_PER_LOOK = 256;
 
 /** What {@link Pipeline.handle} has found out about a batch. */
 interface HandledBatch {
@@ -337,7 +335,7 @@ export class Pipeline {
       }
       this.#operations++;
       failpoint('inside-transaction');
-      if (this.#operations % OPERATIONS_PER_LOOK === 0 && frontiers?.overdue === 'long') this.#mark();
+      if (frontiers?.overdue === 'long') this.#mark();
     }
   }
 

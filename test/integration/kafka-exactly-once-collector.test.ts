@@ -32,7 +32,7 @@ const runs = [
 let mongo: TestMongo;
 
 beforeAll(async () => {
-  mongo = await startMongo({ oplogSizeMb: 3000 });
+  mongo = await startMongo({ oplogSizeMb: 3000, cacheSizeGb: 3 });
 });
 
 afterAll(() => mongo?.stop());
@@ -116,7 +116,7 @@ describe.each(['kafka39', 'kafka4'] as const)('exactly once into %s', (server) =
     await load.expectExactly(job);
   }, 120_000);
 
-  test('killed while a transaction of 160 MB is committed in parts: each operation once (I8)', async () => {
+  test('killed while a transaction of 120 MB is committed in parts: each operation once (I8)', async () => {
     const id = `parts-${server}`;
     const job = await CollectorJob.start({
       mongoUrl: mongo.url,
@@ -124,10 +124,11 @@ describe.each(['kafka39', 'kafka4'] as const)('exactly once into %s', (server) =
       conf: { ...exactlyOnce, id },
     });
     onTestFinished(() => job[Symbol.asyncDispose]());
+    await job.db.createCollection('parts');
     const pad = 'x'.repeat(1024 * 1024);
     await job.client.withSession((session) =>
       session.withTransaction(async () => {
-        for (let n = 0; n < 160; n++) {
+        for (let n = 0; n < 120; n++) {
           await job.db
             .collection<{ _id: number; pad: string }>('parts')
             .insertOne({ _id: n, pad }, { session });
@@ -150,10 +151,10 @@ describe.each(['kafka39', 'kafka4'] as const)('exactly once into %s', (server) =
       const found = records
         .filter(({ headers }) => headers.get('oplogue.ns')?.toString().endsWith('.parts') === true)
         .map(({ headers }) => Number(headers.get('oplogue.index')?.toString()));
-      return found.length >= 160 ? found : undefined;
+      return found.length >= 120 ? found : undefined;
     };
     expect(await eventually(index, { what: 'all operations' })).toEqual(
-      Array.from({ length: 160 }, (_, n) => n),
+      Array.from({ length: 120 }, (_, n) => n),
     );
   }, 120_000);
 
