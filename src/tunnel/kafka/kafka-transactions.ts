@@ -48,6 +48,13 @@ interface KafkaTransaction {
 const LARGE_BYTES = 64 * 1024 * 1024;
 /** After so long it is time to commit even in the middle of a MongoDB transaction; well below the broker's patience. */
 const LONG_MS = 20_000;
+/**
+ * While a commit is under way nothing of the next transaction can be sent. Where so much has gathered in an interval that this
+ * matters, a transaction stays open for so many times as long as the last commit took, within bounds.
+ */
+const FAST_BYTES = 2 * 1024 * 1024;
+const OPEN_PER_COMMIT = 10;
+const STRETCHED_INTERVAL_MAX_MS = 2000;
 /** While nothing is appended the frontier is committed this often, so that it does not fall behind the oplog, nor expires. */
 const IDLE_COMMIT_INTERVAL_MS = 5000;
 
@@ -72,6 +79,9 @@ export class KafkaTransactions implements TunnelFrontiers, BatchTransactions, Re
   #isUrgent = false;
   #timer: NodeJS.Timeout | undefined;
   #committedAtMs = performance.now();
+  /** When the transaction that is being committed was closed, and how long it took for the one before. */
+  #closedAtMs = 0;
+  #lastCommitMs = 0;
   #lastCommitted: Frontier | undefined;
   /** Partitions of the transaction that is being sent, and those that have still to become part of it. */
   readonly #joined = new Set<PartitionWriter>();
@@ -176,9 +186,16 @@ export class KafkaTransactions implements TunnelFrontiers, BatchTransactions, Re
       if (this.#isFrontierOld) this.#close();
       return;
     }
-    const leftMs = filling.firstMs + this.#host.intervalMs - performance.now();
+    const leftMs = filling.firstMs + this.#intervalMs - performance.now();
     if (this.#isUrgent || leftMs <= 0 || filling.bytes >= LARGE_BYTES) this.#close();
     else this.#timer ??= setTimeout(() => this.#onTimer(), leftMs);
+  }
+
+  /** How long the transaction that is being filled stays open. */
+  get #intervalMs(): number {
+    const { intervalMs } = this.#host;
+    if (this.#filling.bytes < FAST_BYTES) return intervalMs;
+    return Math.max(intervalMs, Math.min(this.#lastCommitMs * OPEN_PER_COMMIT, STRETCHED_INTERVAL_MAX_MS));
   }
 
   #onTimer(): void {
@@ -209,6 +226,7 @@ export class KafkaTransactions implements TunnelFrontiers, BatchTransactions, Re
     this.#host.writeFrontier(closing.frontier);
     checkpoint.sealOpen();
     this.#committing = closing;
+    this.#closedAtMs = performance.now();
     this.#filling = newTransaction(closing.number + 1);
     for (const partition of partitions) this.#host.ready(partition);
     this.#host.ready(checkpoint);
@@ -263,6 +281,7 @@ export class KafkaTransactions implements TunnelFrontiers, BatchTransactions, Re
     this.#committing = undefined;
     this.#lastCommitted = transaction.frontier;
     this.#committedAtMs = performance.now();
+    this.#lastCommitMs = this.#committedAtMs - this.#closedAtMs;
     this.#joined.clear();
     for (const receipt of transaction.receipts) receipt.waitsFor--;
     for (const receipt of transaction.receipts) receipt.settle();
