@@ -1,0 +1,98 @@
+import { deserialize } from 'bson';
+import { decodeRawMessage } from '../../../src/message/decode-raw-message.ts';
+import { sleep } from '../../../src/shared/sleep.ts';
+import { visitTopic, type TopicRecord } from '../../../testbed/read-topic.ts';
+import type { DeliveryChecker } from './delivery-checker.ts';
+import { LOAD_COLLECTION } from './fault-load.ts';
+
+export interface TopicWatcherOptions {
+  readonly brokers: string;
+  readonly topic: string;
+  readonly message: 'bson' | 'raw';
+  readonly checker: DeliveryChecker;
+}
+
+const POLL_MS = 150;
+
+/** Reads the topic beside the run, as a read_committed consumer, and tells the checker what comes and itself when. */
+export class TopicWatcher {
+  readonly #options: TopicWatcherOptions;
+  readonly #next = new Map<number, bigint>();
+  readonly #stop = new AbortController();
+  readonly #probes = new Set<string>();
+  readonly #ended: Promise<void>;
+  #lastArrivalMs = performance.now();
+  #longestGapMs = 0;
+  #arrived = 0;
+
+  constructor(options: TopicWatcherOptions) {
+    this.#options = options;
+    this.#ended = this.#watch();
+  }
+
+  /** The longest time without a message since the last call, the one that goes on included. */
+  takeLongestGapMs(): number {
+    const gapMs = Math.max(this.#longestGapMs, performance.now() - this.#lastArrivalMs);
+    this.#longestGapMs = 0;
+    return gapMs;
+  }
+
+  /** Whether the document of a probe has come. */
+  hasCome(probe: string): boolean {
+    return this.#probes.has(probe);
+  }
+
+  get messages(): number {
+    return this.#arrived;
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#ended;
+  }
+
+  async #watch(): Promise<void> {
+    const { brokers, topic } = this.#options;
+    while (!this.#stop.signal.aborted) {
+      const before = this.#arrived;
+      try {
+        await visitTopic({ brokers, topic, from: this.#next, visit: (record) => this.#visit(record) });
+      } catch {
+        // The broker is down, which is one of the faults: what has come is noted, and the rest is read later.
+      }
+      if (this.#arrived > before) this.#noteArrival();
+      await sleep(POLL_MS, this.#stop.signal);
+    }
+  }
+
+  #noteArrival(): void {
+    const nowMs = performance.now();
+    this.#longestGapMs = Math.max(this.#longestGapMs, nowMs - this.#lastArrivalMs);
+    this.#lastArrivalMs = nowMs;
+  }
+
+  #visit({ partition, offset, value }: TopicRecord): void {
+    // A read that has failed in its middle begins again at its beginning.
+    if (offset < (this.#next.get(partition) ?? 0n)) return;
+    this.#next.set(partition, offset + 1n);
+    this.#arrived++;
+    if (value === null) return;
+    for (const entry of this.#options.message === 'raw' ? decodeRawMessage(value).logs : [value]) {
+      this.#read(entry);
+    }
+  }
+
+  #read(entry: Uint8Array): void {
+    const { ns, op, o, o2 } = deserialize(entry);
+    if (!String(ns).endsWith(`.${LOAD_COLLECTION}`)) return;
+    const id = String(op === 'u' ? o2._id : o._id);
+    this.#options.checker.delivered(id, writeNumber({ id, op, o }));
+    if (id.startsWith('probe')) this.#probes.add(id);
+  }
+}
+
+function writeNumber({ id, op, o }: { id: string; op: unknown; o: Record<string, unknown> }): number {
+  if (op === 'd') return Number(id.slice(id.indexOf('#') + 1));
+  const diff = o['diff'] as { u?: { n?: number }; i?: { n?: number } } | undefined;
+  return Number(diff === undefined ? o['n'] : (diff.u?.n ?? diff.i?.n));
+}
