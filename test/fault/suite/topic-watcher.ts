@@ -91,8 +91,13 @@ export class TopicWatcher {
   }
 }
 
-function writeNumber({ id, op, o }: { id: string; op: unknown; o: Record<string, unknown> }): number {
+interface Change {
+  readonly id: string;
+  readonly op: string;
+  readonly o: { readonly n?: number; readonly diff?: { u?: { n?: number }; i?: { n?: number } } };
+}
+
+function writeNumber({ id, op, o }: Change): number {
   if (op === 'd') return Number(id.slice(id.indexOf('#') + 1));
-  const diff = o['diff'] as { u?: { n?: number }; i?: { n?: number } } | undefined;
-  return Number(diff === undefined ? o['n'] : (diff.u?.n ?? diff.i?.n));
+  return Number(o.diff === undefined ? o.n : (o.diff.u?.n ?? o.diff.i?.n));
 }
