@@ -1,4 +1,5 @@
 import { MongoClient } from 'mongodb';
+import { deadlineSignal } from '../src/shared/deadline-signal.ts';
 import { sleep } from '../src/shared/sleep.ts';
 import { runCollector, type RunningCollector } from '../testbed/run-collector.ts';
 import { TestbedError } from '../testbed/testbed-error.ts';
@@ -44,7 +45,7 @@ export async function runDemo({ options, servers, interrupted, say }: RunDemoOpt
   const workload = new Workload({ client, database: servers.database, check });
 
   const ends = [interrupted];
-  if (options.seconds !== undefined) ends.push(AbortSignal.timeout(options.seconds * 1000));
+  if (options.seconds !== undefined) ends.push(deadlineSignal(options.seconds * 1000));
   const writerStop = new AbortController();
   const writerEnd = AbortSignal.any([...ends, writerStop.signal]);
   let writerError: unknown;

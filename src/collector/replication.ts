@@ -3,6 +3,7 @@ import type { ReplicationState, ReplicationStats } from '../metrics/replication-
 import { formatPosition, type Position } from '../oplog/position.ts';
 import type { Governor } from '../pipeline/governor.ts';
 import type { Pipeline } from '../pipeline/pipeline.ts';
+import { deadlineSignal } from '../shared/deadline-signal.ts';
 import { describeError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import { sleep } from '../shared/sleep.ts';
@@ -93,7 +94,7 @@ export class Replication {
   async #finish(lost: AbortSignal): Promise<unknown> {
     const { tunnel, checkpoints, stats, logger } = this.#parts;
     if (!tunnel.failed.aborted) {
-      await tunnel.drain(AbortSignal.any([AbortSignal.timeout(DRAIN_MAX_MS), lost]));
+      await tunnel.drain(deadlineSignal(DRAIN_MAX_MS, lost));
     }
     if (lost.aborted) {
       checkpoints.abandon();

@@ -1,6 +1,7 @@
 import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions as TlsOptions } from 'node:tls';
 import { formatSocketAddress, type SocketAddress } from '../../config/socket-address.ts';
+import { deadlineSignal } from '../../shared/deadline-signal.ts';
 
 const LOCAL_HOST = '127.0.0.1';
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -27,7 +28,7 @@ export async function connectSocket({ address, tls, signal }: ConnectOptions): P
     tls === undefined
       ? connect({ host, port })
       : connectTls({ ...tls, host, port, ...(isIP(host) === 0 ? { servername: host } : {}) });
-  const stop = AbortSignal.any([signal, AbortSignal.timeout(CONNECT_TIMEOUT_MS)]);
+  const stop = deadlineSignal(CONNECT_TIMEOUT_MS, signal);
   const onAbort = (): void => {
     const isTimeout = !signal.aborted;
     socket.destroy(isTimeout ? new Error(silence(address, tls !== undefined)) : undefined);
