@@ -1,13 +1,22 @@
-/** One raw message that has come in. */
+/** What a message holds: a batch in MongoShake's frame, or one entry. */
+export type MessageForm = 'raw' | 'bson' | 'json';
+
+/** One message that has come in. */
 export interface IncomingMessage {
   /** Worker that sent it, as it says; not folded to the number of replayers. */
   readonly shard: number;
   /** Bits of RawTag. */
   readonly tag: number;
-  /** The whole message, as `decodeRawMessage` takes it. Belongs to the handler. */
+  readonly form: MessageForm;
+  /** The whole message. Belongs to the handler. */
   readonly bytes: Buffer;
-  /** Who sent it, for logs: `address:port`, or a path. */
+  /** Who sent it, or where it lies, for logs: `address:port`, `topic-0@1234`, `path@1234`. */
   readonly from: string;
+  /**
+   * For readers of what lasts (a topic, a file), which would find the same bytes again: such a message is never
+   * refused, and this is called once when it is done or given up.
+   */
+  readonly onDone?: () => void;
 }
 
 /** Takes what came in, for all shards and connections. */

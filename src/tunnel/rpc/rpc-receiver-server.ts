@@ -93,6 +93,6 @@ export class RpcReceiverServer implements MessageReader {
     this.#bytes += bytes.length;
     this.#count++;
     const handler = must(this.#handler, 'a connection came before the receiver was open');
-    return handler.handle({ shard, tag: bytes.readUInt32BE(TAG_AT), bytes, from });
+    return handler.handle({ shard, tag: bytes.readUInt32BE(TAG_AT), form: 'raw', bytes, from });
   }
 }

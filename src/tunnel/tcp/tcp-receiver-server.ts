@@ -99,7 +99,13 @@ export class TcpReceiverServer implements MessageReader {
         if (shard > SHARD_MAX) throw new Error(`there is no shard ${shard}`);
         shards.add(shard);
         acks.heard(shard);
-        const reply = await handler.handle({ shard, tag: payload.readUInt32BE(4), bytes: payload, from });
+        const reply = await handler.handle({
+          shard,
+          tag: payload.readUInt32BE(4),
+          form: 'raw',
+          bytes: payload,
+          from,
+        });
         acks.answered(shard, reply);
         refusal = reply < 0n ? reply : 0n;
         if (isFirst) socket.write(returnAckPacket(reply));
