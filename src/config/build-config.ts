@@ -4,18 +4,17 @@ import type {
   Config,
   FilterConfig,
   KafkaConfig,
-  KafkaSaslConfig,
-  KafkaTlsConfig,
-  LogConfig,
   MongoTlsConfig,
-  SocketTlsConfig,
   SourceConfig,
   TunnelConfig,
   WorkersConfig,
 } from './config.ts';
 import { encodeMongoUrl } from './encode-mongo-url.ts';
 import { parseKafkaAddress } from './kafka-address.ts';
-import { optionKeys, optionOf, type OptionValues } from './option-table.ts';
+import { logConfigOf } from './log-config.ts';
+import { collectorOptions, type OptionValues } from './option-table.ts';
+import { secretsOf } from './secrets-of.ts';
+import { kafkaSaslOf, kafkaTlsOf, socketTlsOf } from './tunnel-security.ts';
 import { parseSocketAddress, type SocketAddress } from './socket-address.ts';
 
 /** Makes the grouped configuration out of values that have passed all checks. */
@@ -30,10 +29,10 @@ export function buildConfig(values: OptionValues): Config {
     workers: workersOf(values),
     tunnel: tunnelOf(values),
     http: { bind: values['http.bind'], port: values['incr_sync.http_port'] },
-    log: logOf(values),
+    log: logConfigOf(values),
     memoryLimitBytes: values['memory.limit'],
     values,
-    secrets: secretsOf(values),
+    secrets: secretsOf(collectorOptions, values),
   });
 }
 
@@ -115,18 +114,6 @@ function receiversOf(values: OptionValues): SocketAddress[] {
   return addresses.filter((address) => typeof address !== 'string');
 }
 
-function socketTlsOf(values: OptionValues): SocketTlsConfig | undefined {
-  const tls = {
-    caFile: values['tunnel.tls.ca_file'] || undefined,
-    certFile: values['tunnel.tls.cert_file'] || undefined,
-    keyFile: values['tunnel.tls.key_file'] || undefined,
-    keyPassword: values['tunnel.tls.key_password'] || undefined,
-    allowInvalidCertificates: values['tunnel.tls.allow_invalid_certificates'],
-  };
-  const wanted = values['tunnel.tls.enable'] || tls.caFile !== undefined || tls.certFile !== undefined;
-  return wanted ? tls : undefined;
-}
-
 function kafkaOf(values: OptionValues): KafkaConfig | undefined {
   const address = parseKafkaAddress(values['tunnel.address'][0] ?? '');
   if (typeof address === 'string') return undefined;
@@ -147,7 +134,7 @@ function kafkaOf(values: OptionValues): KafkaConfig | undefined {
           transactionIntervalMs: values['tunnel.kafka.transaction_interval'],
         }
       : undefined,
-    sasl: values['tunnel.kafka.sasl.enable'] ? kafkaSaslOf(values) : undefined,
+    sasl: kafkaSaslOf(values),
     tls: kafkaTlsOf(values),
     topicCreation: {
       enabled: values['tunnel.kafka.topic.create'],
@@ -155,28 +142,6 @@ function kafkaOf(values: OptionValues): KafkaConfig | undefined {
       replicationFactor: values['tunnel.kafka.topic.replication_factor'] || undefined,
     },
   };
-}
-
-function kafkaSaslOf(values: OptionValues): KafkaSaslConfig {
-  const auth = values['tunnel.kafka.sasl.auth'];
-  const at = auth.indexOf('@');
-  return {
-    mechanism: values['tunnel.sasl.mechanism'],
-    username: auth.slice(0, at),
-    password: auth.slice(at + 1),
-  };
-}
-
-function kafkaTlsOf(values: OptionValues): KafkaTlsConfig | undefined {
-  const tls = {
-    caFile: values['tunnel.kafka.tls.ca_file'] || values['tunnel.mongo_ssl_root_ca_file'] || undefined,
-    certFile: values['tunnel.kafka.tls.cert_file'] || undefined,
-    keyFile: values['tunnel.kafka.tls.key_file'] || undefined,
-    keyPassword: values['tunnel.kafka.tls.key_password'] || undefined,
-    allowInvalidCertificates: values['tunnel.kafka.tls.allow_invalid_certificates'],
-  };
-  const wanted = values['tunnel.kafka.tls.enable'] || tls.caFile !== undefined || tls.certFile !== undefined;
-  return wanted ? tls : undefined;
 }
 
 interface MongoTlsValues {
@@ -196,43 +161,4 @@ function mongoTlsOf(values: MongoTlsValues): MongoTlsConfig | undefined {
     keyPassword: keyPassword || undefined,
     allowInvalidCertificates,
   };
-}
-
-function logOf(values: OptionValues): LogConfig {
-  return {
-    level: values['log.level'],
-    dir: values['log.dir'],
-    file: values['log.file'],
-    flush: values['log.flush'],
-    format: values['log.format'],
-    fileBytesMax: values['log.max_size'],
-    filesMax: values['log.max_files'],
-  };
-}
-
-/** Secrets shorter than this would hide half of every log line. */
-const secretLengthMin = 4;
-
-function secretsOf(values: OptionValues): readonly string[] {
-  const secrets = new Set<string>();
-  for (const key of optionKeys) {
-    const kind = optionOf(key).secret;
-    for (const text of [values[key]].flat()) {
-      if (kind === 'all') secrets.add(String(text));
-      if (kind === 'sasl') secrets.add(String(text).slice(String(text).indexOf('@') + 1));
-      if (kind === 'url') addUrlPassword(secrets, encodeMongoUrl(String(text)));
-    }
-  }
-  return [...secrets].filter((secret) => secret.length >= secretLengthMin);
-}
-
-function addUrlPassword(secrets: Set<string>, url: string): void {
-  const password = /^[a-z][a-z0-9+.-]*:\/\/[^:@/?]*:([^@/?]*)@/i.exec(url)?.[1];
-  if (password === undefined) return;
-  secrets.add(password);
-  try {
-    secrets.add(decodeURIComponent(password));
-  } catch {
-    // Not percent-encoded after all; the password as it stands is known already.
-  }
 }

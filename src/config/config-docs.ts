@@ -1,10 +1,14 @@
 import { environmentNameOf } from './given-value.ts';
 import { oldKeys, oldValues } from './old-key.ts';
 import { allowedText, defaultText } from './option-text.ts';
-import { optionKeys, optionOf, type OptionKey } from './option-table.ts';
+import type { OptionSet } from './option-set.ts';
+import { collectorOptions } from './option-table.ts';
 import type { Option, OptionSection } from './option.ts';
+import { receiverOptions } from './receiver-option-table.ts';
 
-const sections: ReadonlyArray<{ readonly section: OptionSection; readonly title: string }> = [
+type Sections = ReadonlyArray<{ readonly section: OptionSection; readonly title: string }>;
+
+const sections: Sections = [
   { section: 'process', title: 'The process' },
   { section: 'source', title: 'The source' },
   { section: 'tunnel', title: 'The destination' },
@@ -24,23 +28,47 @@ const sections: ReadonlyArray<{ readonly section: OptionSection; readonly title:
 
 const commentWidth = 100;
 
+const receiverSections: Sections = [
+  { section: 'process', title: 'The process' },
+  { section: 'tunnel', title: 'The source' },
+  { section: 'replayer', title: 'Replayers' },
+  { section: 'receiver', title: 'TLS of tcp and rpc' },
+  { section: 'kafka', title: 'Kafka' },
+  { section: 'file', title: 'Files' },
+  { section: 'memory', title: 'Memory' },
+  { section: 'http', title: 'Status pages' },
+  { section: 'log', title: 'The log' },
+];
+
 /** The text of conf/collector.conf: every key that a user may want, ready for a local replica set and Kafka. */
 export function renderCollectorConf(): string {
-  const parts = [
-    comment(
-      'The configuration of an Oplogue collector, with the keys of MongoShake and a few more. As it stands it carries the changes of a replica set on this machine into Kafka on this machine. docs/configuration.md says more about each key. A line is "key = value"; a comment is a line of its own.',
-    ),
-  ];
-  for (const { section, title } of sections) {
-    const keys = keysOf(section).filter((key) => optionOf(key).inner !== true);
-    if (keys.length === 0) continue;
-    parts.push(`# ---------------- ${title} ----------------`, ...keys.map(confEntry));
-  }
-  return `${parts.join('\n\n')}\n`;
+  return renderConf(
+    'The configuration of an Oplogue collector, with the keys of MongoShake and a few more. As it stands it carries the changes of a replica set on this machine into Kafka on this machine. docs/configuration.md says more about each key. A line is "key = value"; a comment is a line of its own.',
+    collectorOptions,
+    sections,
+  );
 }
 
-function confEntry(key: OptionKey): string {
-  const option = optionOf(key);
+/** The text of conf/receiver.conf: every key that a user may want, ready for a collector on this machine. */
+export function renderReceiverConf(): string {
+  return renderConf(
+    'The configuration of an Oplogue receiver, with the keys of MongoShake and a few more. As it stands it prints what a collector on this machine sends with tunnel = rpc. docs/receiver.md begins at what you want to do; docs/receiver-configuration.md says more about each key.',
+    receiverOptions,
+    receiverSections,
+  );
+}
+
+function renderConf(introductionText: string, options: OptionSet, parts: Sections): string {
+  const blocks = [comment(introductionText)];
+  for (const { section, title } of parts) {
+    const shown = optionsOf(options, section).filter(({ option }) => option.inner !== true);
+    if (shown.length === 0) continue;
+    blocks.push(`# ---------------- ${title} ----------------`, ...shown.map(confEntry));
+  }
+  return `${blocks.join('\n\n')}\n`;
+}
+
+function confEntry({ key, option }: NamedOption): string {
   const allowed = option.type === 'string' && option.allowed === undefined ? '' : ` [${allowedText(option)}]`;
   return `${comment(option.text + allowed)}\n${`${key} = ${option.shipped ?? defaultText(option)}`.trimEnd()}`;
 }
@@ -60,14 +88,24 @@ function comment(text: string): string {
 
 /** The text of docs/configuration.md: all keys, where values come from, the names of older releases. */
 export function renderConfigurationPage(): string {
-  const parts = [introduction];
-  for (const { section, title } of sections) parts.push(`## ${title}`, ...keysOf(section).map(pageEntry));
+  const parts = [introduction, ...keyEntries(collectorOptions, sections)];
   parts.push('## Names of the releases before 2.4', oldNames());
   return `${parts.join('\n\n')}\n`;
 }
 
-function pageEntry(key: OptionKey): string {
-  const option = optionOf(key);
+/** The text of docs/receiver-configuration.md. */
+export function renderReceiverConfigurationPage(): string {
+  return `${[receiverIntroduction, ...keyEntries(receiverOptions, receiverSections)].join('\n\n')}\n`;
+}
+
+function keyEntries(options: OptionSet, parts: Sections): string[] {
+  return parts.flatMap(({ section, title }) => [
+    `## ${title}`,
+    ...optionsOf(options, section).map(pageEntry),
+  ]);
+}
+
+function pageEntry({ key, option }: NamedOption): string {
   const shown = defaultText(option) === '' ? '(empty)' : `\`${defaultText(option)}\``;
   const facts = [
     `- Takes: ${escaped(allowedText(option))}`,
@@ -106,8 +144,15 @@ function oldNames(): string {
   return `${text}\n\n${rows.join('\n')}`;
 }
 
-function keysOf(section: OptionSection): OptionKey[] {
-  return optionKeys.filter((key) => optionOf(key).section === section);
+interface NamedOption {
+  readonly key: string;
+  readonly option: Option;
+}
+
+function optionsOf(options: OptionSet, section: OptionSection): NamedOption[] {
+  return options.keys
+    .map((key) => ({ key, option: options.optionOf(key) }))
+    .filter(({ option }) => option.section === section);
 }
 
 // Characters that Markdown would take for markup.
@@ -143,3 +188,11 @@ A value is taken from the last of these that gives one:
 4. the command line: \`--set tunnel.address=orders@localhost:9092\`.
 
 \`--check\` checks the configuration and exits.`;
+
+const receiverIntroduction = `# Configuration of the receiver
+
+<!-- Generated from the option table in src/config; change it there and run "npm run docs:config". -->
+
+A receiver reads MongoShake's \`receiver.conf\`: its eight keys, and those that only Oplogue has. The file, the environment
+(\`OPLOGUE_TUNNEL_ADDRESS\`) and \`--set key=value\` work as they do for a [collector](configuration.md); \`--check\` checks
+the configuration and exits. [Receiver](receiver.md) begins at what you want to do.`;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadConfig, type LoadedConfig } from './load-config.ts';
 import { oldKeys } from './old-key.ts';
-import { isOptionKey } from './option-table.ts';
+import { collectorOptions } from './option-table.ts';
 
 let folder: string;
 
@@ -141,6 +141,6 @@ describe('a configuration of the releases before 2.4', () => {
 });
 
 test('every old name stands for a key of today, and is none itself', () => {
-  expect(Object.values(oldKeys).filter(({ today }) => !isOptionKey(today))).toEqual([]);
-  expect(Object.keys(oldKeys).filter(isOptionKey)).toEqual([]);
+  expect(Object.values(oldKeys).filter(({ today }) => !collectorOptions.isKey(today))).toEqual([]);
+  expect(Object.keys(oldKeys).filter((key) => collectorOptions.isKey(key))).toEqual([]);
 });

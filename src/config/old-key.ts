@@ -1,8 +1,8 @@
 import type { OptionKey } from './option-table.ts';
 
 /** A key of MongoShake's 1.x and 2.0 to 2.2 releases. */
-export interface OldKey {
-  readonly today: OptionKey;
+export interface OldKey<K extends string = OptionKey> {
+  readonly today: K;
   /** The old key was the contrary of today's: `log_buffer = true` is `log.flush = false`. */
   readonly inverted?: true;
 }

@@ -1,8 +1,10 @@
+import { oldKeys, oldValues, removedKeys } from './old-key.ts';
+import { OptionSet, type ValuesOf } from './option-set.ts';
 import { directOptions } from './option-table-direct.ts';
 import { processOptions } from './option-table-process.ts';
 import { sourceOptions } from './option-table-source.ts';
 import { tunnelOptions } from './option-table-tunnel.ts';
-import type { Option, ValueOf } from './option.ts';
+import type { Option } from './option.ts';
 
 /**
  * Every key of the configuration. It is the one source of the parser, of conf/collector.conf and of
@@ -16,17 +18,19 @@ export const optionTable = { ...processOptions, ...sourceOptions, ...tunnelOptio
 export type OptionKey = keyof typeof optionTable;
 
 /** A value for every key, each of its own type. */
-export type OptionValues = { readonly [K in OptionKey]: ValueOf<(typeof optionTable)[K]> };
+export type OptionValues = ValuesOf<typeof optionTable>;
+
+/** The keys of collector.conf. */
+export const collectorOptions = new OptionSet<typeof optionTable>({
+  table: optionTable,
+  former: { oldKeys, oldValues, removedKeys },
+  page: 'docs/configuration.md',
+});
 
 /** All keys, in the order of the table. */
-export const optionKeys: readonly OptionKey[] = Object.keys(optionTable).filter(isOptionKey);
+export const optionKeys: readonly OptionKey[] = collectorOptions.keys;
 
 /** The row of a key. */
 export function optionOf(key: OptionKey): Option {
   return optionTable[key];
-}
-
-/** Whether a text is the name of a key. */
-export function isOptionKey(text: string): text is OptionKey {
-  return Object.hasOwn(optionTable, text);
 }

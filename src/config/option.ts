@@ -8,6 +8,7 @@ export type OptionSection =
   | 'kafka'
   | 'receiver'
   | 'file'
+  | 'replayer'
   | 'filter'
   | 'checkpoint'
   | 'workers'

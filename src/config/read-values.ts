@@ -2,29 +2,39 @@ import { assert } from '../shared/assert.ts';
 import type { ConfigMistake } from './config-error.ts';
 import { shownValue, type GivenValue, type GivenValues } from './given-value.ts';
 import type { Notice } from './notice.ts';
-import { optionKeys, optionOf, type OptionKey, type OptionValues } from './option-table.ts';
+import { collectorOptions, type OptionKey, type OptionValues } from './option-table.ts';
+import type { OptionSet, ValuesOf } from './option-set.ts';
 import type { Option } from './option.ts';
 import { parseValue } from './parse-value.ts';
 
 /** The typed values of all keys, and what is wrong with the given ones. */
-export interface ReadValues {
+export interface ReadValues<K extends string = OptionKey, V = OptionValues> {
   /** Complete: a key with a mistake has its default. */
-  readonly values: OptionValues;
+  readonly values: V;
   readonly notices: readonly Notice[];
   readonly mistakes: readonly ConfigMistake[];
   /** Where a key was given, for messages. */
-  readonly whereOf: (key: OptionKey) => string | undefined;
+  readonly whereOf: (key: K) => string | undefined;
 }
 
 /** Reads each given value by its option's type and fills in the defaults. */
 export function readValues(given: GivenValues, confPath?: string): ReadValues {
+  return readValuesOf(collectorOptions, given, confPath);
+}
+
+/** The same for any set of keys. */
+export function readValuesOf<T extends Readonly<Record<string, Option>>>(
+  keys: OptionSet<T>,
+  given: GivenValues<keyof T & string>,
+  confPath?: string,
+): ReadValues<keyof T & string, ValuesOf<T>> {
   const values: Record<string, unknown> = {};
   const mistakes: ConfigMistake[] = [];
   // Ignored keys with a value that somebody chose, and those that stand as they were shipped.
   const chosen = new ReasonedKeys();
   const asShipped = new ReasonedKeys();
-  for (const key of optionKeys) {
-    const option = optionOf(key);
+  for (const key of keys.keys) {
+    const option = keys.optionOf(key);
     values[key] = option.default;
     const value = given.values.get(key);
     if (value === undefined) continue;
@@ -46,18 +56,13 @@ export function readValues(given: GivenValues, confPath?: string): ReadValues {
   if (asShipped.size > 0) {
     notices.push({ level: 'debug', text: `Keys without effect, with their usual value: ${asShipped.text}` });
   }
-  assert(isComplete(values), 'a key of the option table has no value');
+  assert(keys.isComplete(values), 'a key of the option table has no value');
   return {
     values,
     notices,
     mistakes,
     whereOf: (key) => given.values.get(key)?.where,
   };
-}
-
-// The types hold too: parseValue keeps to the type of the option, as each default in the table does.
-function isComplete(values: Record<string, unknown>): values is OptionValues {
-  return optionKeys.every((key) => Object.hasOwn(values, key));
 }
 
 /** Keys, grouped by the reason that they share. */
