@@ -101,7 +101,7 @@ export class Collector {
     else await this.#serveWhenElected(source, election, stop);
   }
 
-  /** One term after the other, until it is stopped or a replication ends for another reason than a lost lease. */
+  /** One term after the other, until it is stopped or a replication ends for another reason than a lost lease or a server that is away. */
   async #serveWhenElected(source: OplogSource, election: Election, stop: AbortSignal): Promise<void> {
     const over = AbortSignal.any([stop, this.#sentinel.shutdown]);
     while (!over.aborted) {
@@ -114,12 +114,13 @@ export class Collector {
         await this.#serve(source, lease, stop);
         return;
       } catch (error) {
-        if (lease.isHeld) throw error;
-        this.#logger.warn(describeError(lease.lost.reason));
+        if (lease.isHeld && !isRestartable(error)) throw error;
+        this.#logger.warn(describeError(lease.isHeld ? error : lease.lost.reason));
         this.#stats.abandonOutstanding();
       } finally {
         await election.release(lease);
       }
+      await sleep(RESTART_MIN_MS, over);
     }
   }
 

@@ -32,9 +32,12 @@ export class OplogueError extends Error {
   }
 }
 
-/** Whether the replication should begin again after this error, in this process, from where everything is known to be done. */
+/**
+ * Whether the replication should begin again after this error, in this process, from where everything is known to be done. So it
+ * should after a passing condition that nothing nearer has retried: a server that froze while the start position was asked for.
+ */
 export function isRestartable(error: unknown): boolean {
-  return error instanceof OplogueError && error.retry === 'restart';
+  return error instanceof OplogueError && error.retry !== 'fatal';
 }
 
 /** An invariant of our own is broken: a bug of Oplogue, never the user's fault. */

@@ -165,6 +165,25 @@ test('a master that ends in order hands over, and nothing comes twice', async ()
   expect(deliveries.repeats).toBe(0);
 });
 
+test('a standby that is elected while the source stands still waits for it', async () => {
+  await using store = await startMongo();
+  const { collectors, ...quorum } = await startQuorum({ 'checkpoint.storage.url': store.url });
+  const master = await quorum.master();
+  const [source] = mongo.members;
+  source.freeze();
+  try {
+    await master.kill();
+    await eventually(() => collectors.some(({ log }) => /Cannot read the oplog/.test(log)), {
+      what: 'a new master to miss the source',
+      timeoutMs: 60_000,
+    });
+  } finally {
+    source.thaw();
+  }
+  await quorum.flows();
+  expect(collectors.filter((collector) => collector.running)).toHaveLength(2);
+});
+
 test('a standby is healthy and says whom it stands by', async () => {
   const { collectors, ...quorum } = await startQuorum({});
   const master = await quorum.master();
