@@ -4,10 +4,10 @@ import type { LogConfig } from '../config/config.ts';
 import { describeError, OplogueError } from '../shared/errors.ts';
 import { parseExactJson } from '../shared/exact-json.ts';
 import type { Logger } from '../shared/logger.ts';
-import type { Verbosity } from './collector-arguments.ts';
 import { LogFile, type LogFileOptions } from './log-file.ts';
 import { jsonLine, textLine, withoutSecrets, type LogRecord } from './log-line.ts';
 import { LoggingError } from './logging-error.ts';
+import type { Verbosity } from './process-arguments.ts';
 
 /** The folder of the log when `log.dir` is empty, as in MongoShake. */
 const defaultFolder = 'logs';

@@ -106,13 +106,6 @@ function tunnelOf(values: ReceiverOptionValues): ReceiverTunnelConfig | Mistake 
 
 function ruleMistakes(values: ReceiverOptionValues): Mistake[] {
   const mistakes: Mistake[] = [];
-  if (/[/\\]/.test(values.id)) {
-    mistakes.push({
-      key: 'id',
-      text: `id = ${values.id} is not allowed`,
-      hint: 'it names the pid file, so it has no slash',
-    });
-  }
   const login = values['tunnel.kafka.sasl.auth'];
   if (values['tunnel.kafka.sasl.enable'] && !/^[^@]+@./.test(login)) {
     const text = 'tunnel.kafka.sasl.enable = true needs tunnel.kafka.sasl.auth';

@@ -54,7 +54,7 @@ const receiverOptionTable = {
     type: 'string',
     default: 'receiver',
     since: 'oplogue',
-    text: 'Name of this receiver: names the pid file, and the consumer group where none is named.',
+    text: 'Name of this receiver: names the consumer group where none is named.',
   },
   system_profile_port: {
     section: 'process',

@@ -1,5 +1,4 @@
-/** What a message holds: a batch in MongoShake's frame, or one entry. */
-export type MessageForm = 'raw' | 'bson' | 'json';
+import type { MessageForm } from '../message/message-form-of.ts';
 
 /** One message that has come in. */
 export interface IncomingMessage {

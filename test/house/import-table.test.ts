@@ -11,13 +11,14 @@ const layers: readonly (readonly string[])[] = [
   ['namespace', 'message', 'mongo'],
   ['source', 'tunnel', 'checkpoint', 'election'],
   ['pipeline', 'monitor'],
-  ['collector'],
+  ['collector', 'receiver'],
   ['cli'],
 ];
 
 /** The one room that may import a third-party client. Types of one's own contracts keep the rest free of it. */
 const doors: Readonly<Record<string, string>> = {
   mongodb: 'src/mongo/',
+  bson: 'src/message/',
   '@platformatic/kafka': 'src/tunnel/kafka/',
   fastify: 'src/monitor/',
   'prom-client': 'src/metrics/',

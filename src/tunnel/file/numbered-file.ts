@@ -1,7 +1,8 @@
-import { open, readdir, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { open, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Logger } from '../../shared/logger.ts';
 import { FileTunnelError } from './file-tunnel-error.ts';
+import { listParts, partPath } from './numbered-parts.ts';
 
 /** The part of Node's `FileHandle` that is needed to write, so that tests can put a failing disk in its place. */
 export interface OutputFile {
@@ -22,10 +23,6 @@ export interface NumberedFileOptions {
   readonly logger: Logger;
   readonly openFile?: OpenOutputFile | undefined;
 }
-
-const NUMBER_DIGITS = 6;
-/** Bytes that follow a file's name in the names of its continuations. */
-const NUMBER_SUFFIX = /^\.(\d{6,})$/;
 
 /**
  * A file that is only ever appended to, in numbered parts. What another process or an earlier run wrote is never
@@ -56,7 +53,7 @@ export class NumberedFile {
 
   /** Path of the part that is written now. */
   get path(): string {
-    return this.#pathOf(this.#number);
+    return partPath(this.#path, this.#number);
   }
 
   /** Size of the current part, counting only what is on disk for certain. */
@@ -85,7 +82,7 @@ export class NumberedFile {
   async open(): Promise<void> {
     try {
       await this.#checkPlace();
-      this.#number = await this.#lastNumber();
+      this.#number = (await listParts(this.#path)).at(-1) ?? -1;
       if (this.#number >= 0 && (await this.#lastIsUnused())) {
         this.#file = await this.#openFile(this.path, 'r+');
         this.#durableBytes = 0;
@@ -169,7 +166,7 @@ export class NumberedFile {
   async #openNext(): Promise<void> {
     for (let number = this.#number + 1; ; number++) {
       try {
-        this.#file = await this.#openFile(this.#pathOf(number), 'wx');
+        this.#file = await this.#openFile(partPath(this.#path, number), 'wx');
       } catch (error) {
         if (codeOf(error) === 'EEXIST') continue;
         throw error;
@@ -196,19 +193,6 @@ export class NumberedFile {
     });
   }
 
-  /** Number of the last part, 0 for the file without a number, -1 when there is none. */
-  async #lastNumber(): Promise<number> {
-    const name = basename(this.#path);
-    let last = -1;
-    for (const other of await readdir(dirname(this.#path))) {
-      if (!other.startsWith(name)) continue;
-      const suffix = NUMBER_SUFFIX.exec(other.slice(name.length));
-      if (suffix !== null) last = Math.max(last, Number(suffix[1]));
-      else if (other === name) last = Math.max(last, 0);
-    }
-    return last;
-  }
-
   async #lastIsUnused(): Promise<boolean> {
     const reader = await open(this.path, 'r');
     try {
@@ -220,10 +204,6 @@ export class NumberedFile {
     } finally {
       await reader.close();
     }
-  }
-
-  #pathOf(number: number): string {
-    return number <= 0 ? this.#path : `${this.#path}.${String(number).padStart(NUMBER_DIGITS, '0')}`;
   }
 }
 

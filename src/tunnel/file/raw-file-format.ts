@@ -5,13 +5,14 @@ import type { EntryHeader } from '../../oplog/entry-header.ts';
 import type { ByteWriter } from '../../shared/byte-writer.ts';
 import type { FileFormat } from './file-format.ts';
 
-const FILE_MAGIC = Buffer.from('eeeeeeeeee201314', 'hex');
+/** What a file of raw messages begins with. */
+export const FILE_MAGIC = Buffer.from('eeeeeeeeee201314', 'hex');
 const PROTOCOL = 1;
-const FILE_HEADER_BYTES = 32;
+export const FILE_HEADER_BYTES = 32;
 
 const TAG = RawTag.persistent | RawTag.storageBackend;
-const BLOCK_MAGIC = 0xeeeeeeee;
-const BLOCK_HEADER_BYTES = 24;
+export const BLOCK_MAGIC = 0xeeeeeeee;
+export const BLOCK_HEADER_BYTES = 24;
 /** Checksum, tag, shard and compressor: the same in a raw message and in a block. */
 const SHARED_HEADER_BYTES = 16;
 

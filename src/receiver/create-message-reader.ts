@@ -1,0 +1,27 @@
+import type { ReceiverTunnelConfig } from '../config/receiver-config.ts';
+import type { Logger } from '../shared/logger.ts';
+import { FileReceiver } from '../tunnel/file/file-receiver.ts';
+import { KafkaReceiver } from '../tunnel/kafka/kafka-receiver.ts';
+import type { MessageReader } from '../tunnel/message-reader.ts';
+import { MockReceiver } from '../tunnel/mock/mock-receiver.ts';
+import { RpcReceiverServer } from '../tunnel/rpc/rpc-receiver-server.ts';
+import { TcpReceiverServer } from '../tunnel/tcp/tcp-receiver-server.ts';
+
+/** The way in that `tunnel` and `tunnel.address` of receiver.conf ask for. */
+export function createMessageReader(
+  tunnel: ReceiverTunnelConfig,
+  { logger, replayers }: { logger: Logger; replayers: number },
+): MessageReader {
+  switch (tunnel.kind) {
+    case 'tcp':
+      return new TcpReceiverServer({ address: tunnel.address, tls: tunnel.tls, logger });
+    case 'rpc':
+      return new RpcReceiverServer({ address: tunnel.address, tls: tunnel.tls, logger });
+    case 'file':
+      return new FileReceiver({ ...tunnel, logger });
+    case 'kafka':
+      return new KafkaReceiver({ ...tunnel, groupId: tunnel.group, logger });
+    default:
+      return new MockReceiver({ shards: replayers });
+  }
+}

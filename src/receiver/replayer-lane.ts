@@ -1,0 +1,197 @@
+import type { ReplayerConfig } from '../config/receiver-config.ts';
+import type { OplogEntry } from '../message/oplog-entry.ts';
+import { incrementOf, secondsOf } from '../oplog/position.ts';
+import { Backoff } from '../shared/backoff.ts';
+import { describeError } from '../shared/errors.ts';
+import type { Logger } from '../shared/logger.ts';
+import { sleep } from '../shared/sleep.ts';
+import type { DeadLetter, DeadLetterRecord } from './dead-letter.ts';
+import { ReplayerError } from './replayer-error.ts';
+import { ReplayerStats } from './replayer-stats.ts';
+import type { Replayer } from './replayer.ts';
+import type { WorkItem } from './work-item.ts';
+
+const RETRY_MIN_MS = 100;
+const RETRY_MAX_MS = 10_000;
+
+export interface ReplayerLaneOptions {
+  readonly replayer: Replayer;
+  readonly config: Pick<ReplayerConfig, 'batchEntries' | 'retries' | 'onError'>;
+  readonly deadLetter: DeadLetter;
+  readonly logger: Logger;
+  /** Aborts when the receiver is to stop. */
+  readonly stop: AbortSignal;
+  /** Called when the lane cannot go on. */
+  readonly onFailed: (error: unknown) => void;
+}
+
+/** One replayer with its queue: gives it the entries in their order, again where it rejects them, and says what is done. */
+export class ReplayerLane {
+  readonly stats = new ReplayerStats();
+  readonly #o: ReplayerLaneOptions;
+  readonly #backoff = new Backoff({ minMs: RETRY_MIN_MS, maxMs: RETRY_MAX_MS });
+  #queue: WorkItem[] = [];
+  #working: Promise<void> | undefined;
+  #failed = false;
+
+  constructor(options: ReplayerLaneOptions) {
+    this.#o = options;
+  }
+
+  /** Messages that wait or are being applied. */
+  get queued(): number {
+    return this.#queue.length;
+  }
+
+  add(item: WorkItem): void {
+    this.#queue.push(item);
+    this.#working ??= this.#work();
+  }
+
+  /** Waits until it stands still: after a stop, or when all is done. */
+  async idle(): Promise<void> {
+    while (this.#working !== undefined) await this.#working;
+  }
+
+  /**
+   * Deals with what cannot be applied, as `replayer.on_error` says.
+   * @param count for `stop`: how many entries were given together, of which `what` is the first
+   * @throws ReplayerError for `stop`, or when the dead letter file cannot be written
+   */
+  async giveUp(what: Omit<DeadLetterRecord, 'time' | 'error'>, error: unknown, count = 1): Promise<void> {
+    const { config, deadLetter, logger } = this.#o;
+    const { bytes, ...where } = what;
+    const why = describeError(error);
+    if (config.onError === 'stop') {
+      const entry = `${count === 1 ? '' : `${count} entries, the first `}${what.op} on ${what.ns} at ${what.position}`;
+      const named = what.kind === 'entry' ? entry : 'a message';
+      throw new ReplayerError({
+        code: 'REPLAYER_FAILED',
+        message: `Not applied: ${named} from ${what.from}: ${why}`,
+        hint: 'mend the replayer and start again: nothing is lost; or set replayer.on_error to skip or dead_letter',
+        cause: error,
+      });
+    }
+    if (config.onError === 'dead_letter') {
+      await deadLetter.add({ time: new Date().toISOString(), error: why, ...where, bytes });
+      this.stats.deadLettered++;
+    }
+    this.stats.skipped++;
+    logger.error({ ...where, error: why }, `${what.kind} left out (replayer.on_error = ${config.onError})`);
+  }
+
+  async #work(): Promise<void> {
+    // What comes in the same turn goes into the same batch.
+    await Promise.resolve();
+    try {
+      while (this.#queue.length > 0 && !this.#o.stop.aborted && !this.#failed) await this.#applyNext();
+    } catch (error) {
+      if (!this.#o.stop.aborted) {
+        this.#failed = true;
+        this.stats.trouble = describeError(error);
+        this.#o.onFailed(error);
+      }
+    } finally {
+      this.#working = undefined;
+    }
+  }
+
+  /** Applies the next messages: as many whole ones as fit into a batch, or one that is larger, in parts. */
+  async #applyNext(): Promise<void> {
+    const { batchEntries } = this.#o.config;
+    let count = 0;
+    let items = 0;
+    while (items < this.#queue.length) {
+      const more = this.#queue[items].entries.length;
+      if (items > 0 && count + more > batchEntries) break;
+      count += more;
+      items++;
+    }
+    const taken = this.#queue.slice(0, items);
+    const { from } = taken[0];
+    const entries = taken.length === 1 ? taken[0].entries : taken.flatMap((item) => item.entries);
+    for (let at = 0; at < entries.length; at += batchEntries) {
+      const isWhole = entries.length <= batchEntries;
+      await this.#apply(isWhole ? entries : entries.slice(at, at + batchEntries), from);
+    }
+    this.#queue.splice(0, items);
+    this.stats.done += entries.length;
+    for (const item of taken) item.onDone();
+  }
+
+  async #apply(entries: readonly OplogEntry[], from: string): Promise<void> {
+    if (!entries.every((entry) => entry.isReadable)) {
+      for (const entry of entries) {
+        if (entry.isReadable) await this.#apply([entry], from);
+        else await this.giveUp(messageOf(entry, from), new Error('an entry is not BSON'));
+      }
+      return;
+    }
+    const error = await this.#tryRepeatedly(entries);
+    if (error === undefined) return;
+    if (entries.length === 1 || this.#o.config.onError === 'stop') {
+      await this.giveUp(recordOf(entries[0], from), error, entries.length);
+    } else {
+      await this.#isolate(entries, from);
+    }
+  }
+
+  /** @returns the last rejection, undefined when the entries are applied. @throws when it is time to stop */
+  async #tryRepeatedly(entries: readonly OplogEntry[]): Promise<Error | undefined> {
+    const { config, stop, logger } = this.#o;
+    for (let attempt = 0; ; attempt++) {
+      const error = await this.#try(entries, attempt);
+      if (error === undefined) {
+        this.#backoff.reset();
+        this.stats.trouble = undefined;
+        return undefined;
+      }
+      stop.throwIfAborted();
+      if (attempt >= config.retries) return error;
+      this.stats.retries++;
+      this.stats.trouble = `the replayer rejects: ${describeError(error)}`;
+      if (attempt === 0) logger.warn(`${this.stats.trouble}; it is given the entries again`);
+      await sleep(this.#backoff.nextMs(), stop);
+      stop.throwIfAborted();
+    }
+  }
+
+  async #try(entries: readonly OplogEntry[], attempt: number): Promise<Error | undefined> {
+    try {
+      await this.#o.replayer.apply(entries, { attempt, signal: this.#o.stop });
+      return undefined;
+    } catch (error) {
+      return error instanceof Error ? error : new Error(String(error));
+    }
+  }
+
+  /** Finds the entries that are rejected on their own; all others are applied, in order. */
+  async #isolate(entries: readonly OplogEntry[], from: string): Promise<void> {
+    const error = await this.#try(entries, 1);
+    if (error === undefined) return;
+    this.#o.stop.throwIfAborted();
+    if (entries.length === 1) {
+      await this.giveUp(recordOf(entries[0], from), error);
+      return;
+    }
+    const half = Math.ceil(entries.length / 2);
+    await this.#isolate(entries.slice(0, half), from);
+    await this.#isolate(entries.slice(half), from);
+  }
+}
+
+function recordOf(entry: OplogEntry, from: string): Omit<DeadLetterRecord, 'time' | 'error'> {
+  const { position, ns, op, bytes } = entry;
+  return {
+    kind: 'entry',
+    from,
+    ns,
+    op,
+    position: `${secondsOf(position)}:${incrementOf(position)}`,
+    bytes: bytes.toString('base64'),
+  };
+}
+
+function messageOf(entry: OplogEntry, from: string): Omit<DeadLetterRecord, 'time' | 'error'> {
+  return { kind: 'message', from, bytes: entry.bytes.toString('base64') };
+}

@@ -1,0 +1,181 @@
+import type { ReplayerConfig } from '../config/receiver-config.ts';
+import { decodeMessage, type DecodedMessage } from '../message/decode-message.ts';
+import type { OplogEntry } from '../message/oplog-entry.ts';
+import { RawMessageError } from '../message/raw-message-error.ts';
+import { RawTag, ReplyCode } from '../message/raw-message.ts';
+import type { Position } from '../oplog/position.ts';
+import { describeError } from '../shared/errors.ts';
+import type { Logger } from '../shared/logger.ts';
+import type { MemoryBudget } from '../shared/memory-budget.ts';
+import type { IncomingMessage, MessageHandler } from '../tunnel/message-reader.ts';
+import type { DeadLetter } from './dead-letter.ts';
+import { ReplayerLane } from './replayer-lane.ts';
+import type { Replayer } from './replayer.ts';
+import { ShardProgress } from './shard-progress.ts';
+
+export interface ReplayerPoolOptions {
+  readonly replayers: readonly Replayer[];
+  readonly config: Pick<ReplayerConfig, 'batchEntries' | 'retries' | 'onError'>;
+  readonly deadLetter: DeadLetter;
+  readonly budget: MemoryBudget;
+  readonly logger: Logger;
+}
+
+/** Besides its bytes an entry costs an object or two. */
+const ENTRY_BYTES = 200;
+
+/**
+ * Takes the messages of all shards and gives each shard to one of the replayers (shard modulo their number, as MongoShake folds them).
+ * Answers as MongoShake's receiver does: the position that is done before the message itself is, -6 to -8 for a message that cannot be
+ * read, and then -4 until all that is not acknowledged has been sent again. What is taken is counted in the budget (I4), and done only when its
+ * replayer says so (I3).
+ */
+export class ReplayerPool implements MessageHandler {
+  readonly lanes: readonly ReplayerLane[];
+  readonly #o: ReplayerPoolOptions;
+  readonly #shards = new Map<number, ShardProgress>();
+  readonly #stop = new AbortController();
+  readonly #failed = new AbortController();
+  #refused = 0;
+
+  constructor(options: ReplayerPoolOptions) {
+    this.#o = options;
+    const { replayers, config, deadLetter, logger } = options;
+    this.lanes = replayers.map(
+      (replayer) =>
+        new ReplayerLane({
+          replayer,
+          config,
+          deadLetter,
+          logger,
+          stop: this.#stop.signal,
+          onFailed: (error) => this.#failed.abort(error),
+        }),
+    );
+  }
+
+  /** Aborts with the reason when a replayer cannot go on. */
+  get failed(): AbortSignal {
+    return this.#failed.signal;
+  }
+
+  /** Messages that were answered with a negative code. */
+  get refused(): number {
+    return this.#refused;
+  }
+
+  async handle(message: IncomingMessage): Promise<bigint> {
+    this.#stop.signal.throwIfAborted();
+    this.#failed.signal.throwIfAborted();
+    const shard = this.#shardOf(message.shard);
+    const lasts = message.onDone !== undefined;
+    if (!lasts && shard.mustRetransmit) {
+      if ((message.tag & RawTag.retransmission) === 0) return BigInt(ReplyCode.retransmission);
+      shard.mustRetransmit = false;
+    }
+    let decoded: DecodedMessage;
+    try {
+      decoded = whole(decodeMessage(message.bytes, message.form));
+    } catch (error) {
+      if (lasts) return await this.#giveUp(message, error);
+      return this.#refuse(message, shard, error);
+    }
+    if (decoded.entries.length === 0) {
+      message.onDone?.();
+      return shard.ack;
+    }
+    const { entries } = decoded;
+    await shard.inTurn(() => this.#take(message, shard, entries));
+    return shard.ack;
+  }
+
+  ackOf(shard: number): bigint {
+    return this.#shards.get(shard)?.ack ?? 0n;
+  }
+
+  pendingOf(shard: number): number {
+    return this.#shards.get(shard)?.pending ?? 0;
+  }
+
+  /** How far each shard has come, by its number. */
+  get shards(): ReadonlyMap<number, ShardProgress> {
+    return this.#shards;
+  }
+
+  /** Takes nothing more, and waits for what the replayers have in their hands; what waits is left. */
+  async stop(): Promise<void> {
+    this.#stop.abort(new DOMException('The receiver stops', 'AbortError'));
+    await Promise.all(this.lanes.map((lane) => lane.idle()));
+  }
+
+  async #take(message: IncomingMessage, shard: ShardProgress, entries: readonly OplogEntry[]): Promise<void> {
+    const { budget } = this.#o;
+    const bytes = entries.reduce((sum, entry) => sum + entry.bytes.length, entries.length * ENTRY_BYTES);
+    const first = positionOf(entries[0]);
+    const last = positionOf(entries[entries.length - 1]);
+    // Taken before the wait: an answer to somebody else meanwhile must not cover it.
+    const done = shard.taken(first, last);
+    await budget.room(bytes, AbortSignal.any([this.#stop.signal, this.#failed.signal]));
+    this.#stop.signal.throwIfAborted();
+    this.#failed.signal.throwIfAborted();
+    budget.take(bytes);
+    this.#laneOf(message.shard).add({
+      entries,
+      bytes,
+      from: message.from,
+      onDone: () => {
+        budget.give(bytes);
+        done();
+        message.onDone?.();
+      },
+    });
+  }
+
+  /** @throws the error itself when there is no answer that a sender would understand: its connection is closed */
+  #refuse(message: IncomingMessage, shard: ShardProgress, error: unknown): bigint {
+    const code = error instanceof RawMessageError ? error.replyCode : ReplyCode.error;
+    if (code > ReplyCode.checksumInvalid) throw error;
+    shard.mustRetransmit = true;
+    this.#refused++;
+    this.#o.logger.warn(`${describeError(error)} from ${message.from}; it is asked for again`);
+    return BigInt(code);
+  }
+
+  /** A message that would be the same at the next look. */
+  async #giveUp({ shard, bytes, from, onDone }: IncomingMessage, error: unknown): Promise<bigint> {
+    const lane = this.#laneOf(shard);
+    // Not before what was handed over before it: then a crash does not leave it out a second time.
+    await lane.idle();
+    try {
+      await lane.giveUp({ kind: 'message', from, bytes: bytes.toString('base64') }, error);
+    } catch (failure) {
+      this.#failed.abort(failure);
+      throw failure;
+    }
+    onDone?.();
+    return 0n;
+  }
+
+  #laneOf(shard: number): ReplayerLane {
+    return this.lanes[shard % this.lanes.length];
+  }
+
+  #shardOf(number: number): ShardProgress {
+    let shard = this.#shards.get(number);
+    if (shard === undefined) {
+      shard = new ShardProgress();
+      this.#shards.set(number, shard);
+    }
+    return shard;
+  }
+}
+
+function whole(decoded: DecodedMessage): DecodedMessage {
+  if (!decoded.incomplete) return decoded;
+  throw new RawMessageError('it ends before its last log', { replyCode: ReplyCode.error });
+}
+
+/** 0n for bytes that are no entry: what is wrong with them is said when they are applied. */
+function positionOf(entry: OplogEntry): Position {
+  return entry.isReadable ? entry.position : 0n;
+}

@@ -1,0 +1,12 @@
+import type { OplogEntry } from '../message/oplog-entry.ts';
+
+/** One message on its way through a replayer. */
+export interface WorkItem {
+  readonly entries: readonly OplogEntry[];
+  /** What it holds in memory. */
+  readonly bytes: number;
+  /** Where it came from, for logs. */
+  readonly from: string;
+  /** Called once when all its entries are done. */
+  readonly onDone: () => void;
+}
