@@ -117,8 +117,8 @@ class Pair {
   received(): Map<string, number[]> {
     const numbers = new Map<string, number[]>();
     for (const line of this.receiver.lines()) {
-      const { op, ns, o } = BSON.EJSON.parse(line) as { op: string; ns: string; o: { n: number } };
-      if (op !== 'i' || !ns.startsWith(this.database)) continue;
+      const { op, ns, o } = BSON.EJSON.parse(line) as { op: string; ns: string; o: { n?: number } };
+      if (op !== 'i' || o.n === undefined) continue;
       numbers.set(ns, [...(numbers.get(ns) ?? []), o.n]);
     }
     return numbers;
@@ -127,7 +127,7 @@ class Pair {
   async complete(): Promise<void> {
     await eventually(() => new Set([...this.received().values()].flat()).size === this.written, {
       what: `${this.written} entries`,
-      timeoutMs: 60_000,
+      timeoutMs: 40_000,
       everyMs: 100,
       detail: () => `${[...this.received().values()].flat().length}\n${this.receiver.log.slice(-2000)}`,
     });

@@ -11,7 +11,7 @@ import { NotReadyError, type KafkaCluster } from './kafka-cluster.ts';
 import { describeCode, fatalError, fateOf, KafkaCode, KafkaTunnelError } from './kafka-error.ts';
 
 /** A member that says nothing for so long is taken for dead, and its partitions go to others. */
-const SESSION_TIMEOUT_MS = 20_000;
+const SESSION_TIMEOUT_MS = 10_000;
 /** How long the group waits for members to finish what they have in their hands. */
 export const REBALANCE_TIMEOUT_MS = 60_000;
 const HEARTBEAT_MS = 2000;
