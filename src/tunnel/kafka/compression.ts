@@ -59,13 +59,3 @@ type ZstdCompress = (bytes: Buffer, done: (error: Error | null, packed: Buffer) 
 
 /** The fastest; still smaller than gzip. */
 const ZSTD_LEVEL = 1;
-
-/** Makes every compression readable: the client reads zstd only where Node.js has it, since 22.15. */
-export async function loadDecompression(): Promise<void> {
-  if (Reflect.has(zlib, 'zstdDecompressSync')) return;
-  const { Zstd } = await import('@hpcc-js/wasm-zstd');
-  const zstd = await Zstd.load();
-  const decompressSync = (data: Buffer | { readonly buffer: Buffer }): Buffer =>
-    Buffer.from(zstd.decompress(Buffer.isBuffer(data) ? data : data.buffer));
-  Object.assign(client.compressionsAlgorithms.zstd, { decompressSync });
-}

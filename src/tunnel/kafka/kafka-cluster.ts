@@ -52,7 +52,7 @@ export class NotReadyError extends Error {
 }
 
 const TOPIC_RESOURCE = client.ConfigResourceTypes.TOPIC;
-const COORDINATOR_KEYS = { group: 0, transaction: 1 } as const;
+const TRANSACTION_KEY = 1;
 const CREATE_TOPIC_TIMEOUT_MS = 30_000;
 const BROKER_DEFAULT = -1;
 
@@ -172,17 +172,17 @@ export class KafkaCluster {
   }
 
   /**
-   * The broker that looks after the transactions of an id, or after a consumer group.
+   * The broker that looks after the transactions of an id.
    * @throws NotReadyError while none does
-   * @throws KafkaTunnelError without the right to it
+   * @throws KafkaTunnelError without the right to the id
    */
-  async coordinator(kind: 'group' | 'transaction', key: string, signal: AbortSignal): Promise<BrokerAddress> {
+  async transactionCoordinator(transactionalId: string, signal: AbortSignal): Promise<BrokerAddress> {
     const answer = await this.#ask(signal, (connection) =>
-      askBroker(connection, apis.findCoordinator, COORDINATOR_KEYS[kind], [key]),
+      askBroker(connection, apis.findCoordinator, TRANSACTION_KEY, [transactionalId]),
     );
     const { errorCode, errorMessage, host, port } = answer.coordinators[0];
     if (errorCode === KafkaCode.none) return { host, port };
-    const where = kind === 'group' ? `Consumer group ${key}` : `Transactional id ${key}`;
+    const where = `Transactional id ${transactionalId}`;
     if (fateOf(errorCode) === 'fatal') throw fatalError(errorCode, where, errorMessage);
     throw new NotReadyError(`${where}: ${describeCode(errorCode, errorMessage)}`, { hasAnswered: true });
   }

@@ -11,7 +11,6 @@ export class KafkaTunnelError extends OplogueError {
 /** Error codes of the protocol that the tunnel tells apart (kafka.apache.org/protocol, "Error Codes"). */
 export const KafkaCode = {
   none: 0,
-  offsetOutOfRange: 1,
   unknownTopicOrPartition: 3,
   messageTooLarge: 10,
   coordinatorLoadInProgress: 14,
@@ -19,12 +18,8 @@ export const KafkaCode = {
   notCoordinator: 16,
   invalidTopic: 17,
   recordListTooLarge: 18,
-  illegalGeneration: 22,
-  unknownMemberId: 25,
-  rebalanceInProgress: 27,
   topicAuthorizationFailed: 29,
   clusterAuthorizationFailed: 31,
-  groupAuthorizationFailed: 30,
   invalidTimestamp: 32,
   unsupportedVersion: 35,
   topicAlreadyExists: 36,
@@ -39,7 +34,6 @@ export const KafkaCode = {
   unknownProducerId: 59,
   unsupportedCompressionType: 76,
   invalidRecord: 87,
-  memberIdRequired: 79,
   producerFenced: 90,
   transactionAbortable: 120,
 } as const;
@@ -59,11 +53,7 @@ export type Fate = 'done' | 'again' | 'renumber' | 'tooLarge' | 'fatal';
 const fatalCodes: ReadonlySet<number> = new Set([
   KafkaCode.invalidTopic,
   21, // INVALID_REQUIRED_ACKS
-  23, // INCONSISTENT_GROUP_PROTOCOL
-  24, // INVALID_GROUP_ID
-  26, // INVALID_SESSION_TIMEOUT
   KafkaCode.topicAuthorizationFailed,
-  KafkaCode.groupAuthorizationFailed,
   KafkaCode.clusterAuthorizationFailed,
   KafkaCode.invalidTimestamp,
   KafkaCode.unsupportedVersion,
@@ -158,16 +148,13 @@ export function fatalError(code: number, where: string, serverMessage?: string |
 
 const authorizationCodes: ReadonlySet<number> = new Set([
   KafkaCode.topicAuthorizationFailed,
-  KafkaCode.groupAuthorizationFailed,
   KafkaCode.transactionalIdAuthorizationFailed,
 ]);
 
 function cureOf(code: number): string {
   switch (code) {
     case KafkaCode.topicAuthorizationFailed:
-      return 'give the user the right to Write and Describe on the topic (kafka-acls.sh --producer --topic), to a receiver Read and Describe (--consumer --topic)';
-    case KafkaCode.groupAuthorizationFailed:
-      return 'give the user the right Read on the consumer group (kafka-acls.sh --consumer --group), or choose another tunnel.kafka.group';
+      return 'give the user the right to Write and Describe on the topic (kafka-acls.sh --producer --topic)';
     case KafkaCode.clusterAuthorizationFailed:
       return 'give the user the right IdempotentWrite on the cluster, or Write on the topic with Kafka 2.8 or newer';
     case KafkaCode.transactionalIdAuthorizationFailed:

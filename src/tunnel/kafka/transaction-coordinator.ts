@@ -244,7 +244,7 @@ export class TransactionCoordinator {
   async #connect(signal: AbortSignal): Promise<BrokerConnection> {
     if (this.#connection?.isReady === true) return this.#connection;
     this.#connection?.close();
-    this.#address = await this.#cluster.coordinator('transaction', this.#transactionalId, signal);
+    this.#address = await this.#cluster.transactionCoordinator(this.#transactionalId, signal);
     this.#connection = await this.#cluster.connect(this.#address, signal);
     return this.#connection;
   }
