@@ -234,7 +234,7 @@ describe.each(['kafka39', 'kafka4'] as const)('a receiver of %s', (version) => {
     await produce(brokers, topic, numbers(0, 1));
     await arrived(recorder, 1, receiver);
     await withAdmin(brokers, (admin) =>
-      admin.createPartitions({ topics: [{ name: topic, count: 3, assignments: [] }] }),
+      admin.createPartitions({ topics: [{ name: topic, count: 3, assignments: null }] }),
     );
     await produce(brokers, topic, numbers(1, 2), { partition: 2 });
     await arrived(recorder, 2, receiver);

@@ -43,7 +43,7 @@ export class DoneOffsets {
   }
 
   #advance(): void {
-    for (let head = this.#handed[this.#first]; head?.isDone === true; head = this.#handed[++this.#first]) {
+    for (let head = this.#handed[this.#first]; head?.isDone; head = this.#handed[++this.#first]) {
       this.#frontier = head.next;
     }
     if (this.#first === this.#handed.length) {

@@ -31,7 +31,7 @@ export interface KafkaReceiverOptions {
 /** Heartbeats, and commits if anything was done. */
 const TICK_MS = 1000;
 /** How often whoever shares the partitions out looks whether there are more. */
-const COUNT_CHECK_MS = 30_000;
+const COUNT_CHECK_MS = 10_000;
 const BACKOFF_MIN_MS = 100;
 const BACKOFF_MAX_MS = 5000;
 /** A group that has just been made, or whose coordinator moves, says `not yet` a few times. */
@@ -61,6 +61,7 @@ export class KafkaReceiver implements MessageReader {
   readonly #leaders: TopicLeaders;
   #partitions: AssignedPartitions | undefined;
   #following: Promise<void> = Promise.resolve();
+  #left: Promise<void> | undefined;
   #trouble: string | undefined = 'not open yet';
   /** What has been warned of since all was well. */
   readonly #said = new Set<string>();
@@ -103,10 +104,9 @@ export class KafkaReceiver implements MessageReader {
 
   /** Waits for no message; commits what is done, and leaves the group. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#stopped.signal.aborted) return this.#following;
     this.#stop();
-    this.#following = this.#following.then(() => this.#leave());
-    return this.#following;
+    this.#left ??= this.#following.then(() => this.#leave());
+    return this.#left;
   }
 
   #newReader({
@@ -247,9 +247,7 @@ export class KafkaReceiver implements MessageReader {
   }
 
   #fail(error: unknown): void {
-    this.#stopped.abort();
-    clearTimeout(this.#lease);
-    this.#partitions?.stop();
+    this.#stop();
     this.#failed.abort(error);
   }
 
