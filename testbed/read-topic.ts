@@ -1,4 +1,5 @@
 import { Connection, Consumer, fetchV15, type RecordsBatch } from '@platformatic/kafka';
+import { AbortedTransactions } from '../src/tunnel/kafka/aborted-transactions.ts';
 import { TestbedError } from './testbed-error.ts';
 
 /** One record of a topic, as the broker holds it. */
@@ -30,11 +31,8 @@ const readCommitted = 1;
 const readUncommitted = 0;
 const latest = -1n;
 const earliest = -2n;
-const controlBatch = 0b10_0000;
-const transactionalBatch = 0b1_0000;
 /** Small answers: the client joins the pieces of an answer anew with each piece, so large ones cost four times as much. */
 const fetchBytes = 2 * 1024 * 1024;
-const abortMarker = 0;
 const maxWaitMs = 200;
 
 /** All records of a topic up to its end at the time of the call, partition by partition. Uses no consumer group. */
@@ -96,12 +94,12 @@ async function readPartition(reader: PartitionReader, from: bigint, end: bigint)
   let next = from;
   while (next < end) {
     const answer = await fetchPartition(reader, next);
-    const aborted = new AbortedTransactions(answer);
+    const aborted = new AbortedTransactions(answer.abortedTransactions);
     const before = next;
     for (const batch of answer.records ?? []) {
       // What came after the end was asked for is left for the next call, and not counted as read.
       if (batch.firstOffset >= end) break;
-      if (!aborted.hides(batch)) visitBatch(reader, batch, next);
+      if (!aborted.hides(batch, () => batch.records[0]?.key)) visitBatch(reader, batch, next);
       const afterBatch = batch.firstOffset + BigInt(batch.lastOffsetDelta) + 1n;
       if (afterBatch > next) next = afterBatch;
     }
@@ -166,34 +164,5 @@ function visitBatch(reader: PartitionReader, batch: RecordsBatch, from: bigint):
       timestampMs: Number(batch.firstTimestamp + record.timestampDelta),
       headers,
     });
-  }
-}
-
-/** Hides control batches, and what aborted transactions wrote, as Kafka's Java consumer does. */
-class AbortedTransactions {
-  readonly #pending: { readonly producerId: bigint; readonly firstOffset: bigint }[];
-  readonly #active = new Set<bigint>();
-
-  constructor(answer: FetchResponsePartition) {
-    this.#pending = [...(answer.abortedTransactions ?? [])].sort((a, b) =>
-      a.firstOffset < b.firstOffset ? -1 : 1,
-    );
-  }
-
-  hides(batch: RecordsBatch): boolean {
-    const last = batch.firstOffset + BigInt(batch.lastOffsetDelta);
-    for (
-      let next = this.#pending[0];
-      next !== undefined && next.firstOffset <= last;
-      next = this.#pending[0]
-    ) {
-      this.#active.add(next.producerId);
-      this.#pending.shift();
-    }
-    if ((batch.attributes & controlBatch) !== 0) {
-      if (batch.records[0]?.key?.readInt16BE(2) === abortMarker) this.#active.delete(batch.producerId);
-      return true;
-    }
-    return (batch.attributes & transactionalBatch) !== 0 && this.#active.has(batch.producerId);
   }
 }

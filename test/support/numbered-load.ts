@@ -62,7 +62,7 @@ export class NumberedLoad {
   }
 
   /** Expects that the records are what was given: all, each once, in the order of its lane. */
-  expectExactly(records: readonly TopicRecord[]): void {
+  expectExactly(records: ReadonlyArray<Pick<TopicRecord, 'value'>>): void {
     const next = [0, 0, 0];
     let wrong = 0;
     for (const { value } of records) {

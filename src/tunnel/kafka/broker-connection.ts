@@ -62,7 +62,10 @@ export class BrokerConnection {
   readonly #clientId: Buffer;
   #socket: Socket | undefined;
   #clientListeners: ReturnType<Socket['listeners']> = [];
-  #received: Buffer = Buffer.alloc(0);
+  #chunks: Buffer[] = [];
+  #chunkBytes = 0;
+  /** So many bytes have to come before there is a whole frame. */
+  #frameBytes = FRAME_LENGTH_BYTES;
   #lastCorrelation = 0;
   #watch: NodeJS.Timeout | undefined;
   #error: Error | undefined;
@@ -230,15 +233,24 @@ export class BrokerConnection {
     this.versions = new Map(answer.apiKeys.map((a) => [a.apiKey, { min: a.minVersion, max: a.maxVersion }]));
   }
 
+  /** The pieces of an answer are joined once, when it is whole. */
   #onData(chunk: Buffer): void {
-    let bytes = this.#received.length === 0 ? chunk : Buffer.concat([this.#received, chunk]);
+    this.#chunks.push(chunk);
+    this.#chunkBytes += chunk.length;
+    if (this.#chunkBytes < this.#frameBytes) return;
+    let bytes = this.#chunks.length === 1 ? chunk : Buffer.concat(this.#chunks, this.#chunkBytes);
+    this.#frameBytes = FRAME_LENGTH_BYTES;
     while (bytes.length >= FRAME_LENGTH_BYTES) {
       const end = FRAME_LENGTH_BYTES + bytes.readInt32BE(0);
-      if (bytes.length < end) break;
+      if (bytes.length < end) {
+        this.#frameBytes = end;
+        break;
+      }
       this.#onFrame(bytes.subarray(0, end));
       bytes = bytes.subarray(end);
     }
-    this.#received = bytes;
+    this.#chunks = bytes.length === 0 ? [] : [bytes];
+    this.#chunkBytes = bytes.length;
   }
 
   #onFrame(frame: Buffer): void {

@@ -6,6 +6,7 @@ import { client } from './client.ts';
 import { explainConnectError } from './connect-error.ts';
 import { describeCode, fateOf, fatalError, KafkaCode, KafkaTunnelError } from './kafka-error.ts';
 import type { ProducerIdentity } from './partition-host.ts';
+import { readRefused } from './read-refused.ts';
 
 /** A topic as a broker describes it. */
 export interface TopicMetadata {
@@ -52,6 +53,7 @@ export class NotReadyError extends Error {
 }
 
 const TOPIC_RESOURCE = client.ConfigResourceTypes.TOPIC;
+const GROUP_KEY = 0;
 const TRANSACTION_KEY = 1;
 const CREATE_TOPIC_TIMEOUT_MS = 30_000;
 const BROKER_DEFAULT = -1;
@@ -72,7 +74,7 @@ const apis = {
 } as const;
 
 /**
- * The questions that a producer asks a cluster beside sending. Each goes over a connection of its own to whichever known
+ * The questions that a producer or a reader asks a cluster beside its data. Each goes over a connection of its own to whichever known
  * broker answers first, so that it is never stuck behind batches.
  */
 export class KafkaCluster {
@@ -176,13 +178,33 @@ export class KafkaCluster {
    * @throws NotReadyError while none does
    * @throws KafkaTunnelError without the right to the id
    */
-  async transactionCoordinator(transactionalId: string, signal: AbortSignal): Promise<BrokerAddress> {
+  transactionCoordinator(transactionalId: string, signal: AbortSignal): Promise<BrokerAddress> {
+    return this.#coordinator(
+      { type: TRANSACTION_KEY, key: transactionalId, what: 'Transactional id' },
+      signal,
+    );
+  }
+
+  /**
+   * The broker that looks after a consumer group.
+   * @throws NotReadyError while none does
+   * @throws KafkaTunnelError without the right to the group
+   */
+  groupCoordinator(groupId: string, signal: AbortSignal): Promise<BrokerAddress> {
+    return this.#coordinator({ type: GROUP_KEY, key: groupId, what: 'Consumer group' }, signal);
+  }
+
+  async #coordinator(
+    { type, key, what }: { type: number; key: string; what: string },
+    signal: AbortSignal,
+  ): Promise<BrokerAddress> {
     const answer = await this.#ask(signal, (connection) =>
-      askBroker(connection, apis.findCoordinator, TRANSACTION_KEY, [transactionalId]),
+      askBroker(connection, apis.findCoordinator, type, [key]),
     );
     const { errorCode, errorMessage, host, port } = answer.coordinators[0];
     if (errorCode === KafkaCode.none) return { host, port };
-    const where = `Transactional id ${transactionalId}`;
+    const where = `${what} ${key}`;
+    if (errorCode === KafkaCode.groupAuthorizationFailed) throw readRefused(errorCode, where);
     if (fateOf(errorCode) === 'fatal') throw fatalError(errorCode, where, errorMessage);
     throw new NotReadyError(`${where}: ${describeCode(errorCode, errorMessage)}`, { hasAnswered: true });
   }

@@ -11,6 +11,7 @@ export class KafkaTunnelError extends OplogueError {
 /** Error codes of the protocol that the tunnel tells apart (kafka.apache.org/protocol, "Error Codes"). */
 export const KafkaCode = {
   none: 0,
+  offsetOutOfRange: 1,
   unknownTopicOrPartition: 3,
   messageTooLarge: 10,
   coordinatorLoadInProgress: 14,
@@ -18,7 +19,13 @@ export const KafkaCode = {
   notCoordinator: 16,
   invalidTopic: 17,
   recordListTooLarge: 18,
+  illegalGeneration: 22,
+  inconsistentGroupProtocol: 23,
+  unknownMemberId: 25,
+  invalidSessionTimeout: 26,
+  rebalanceInProgress: 27,
   topicAuthorizationFailed: 29,
+  groupAuthorizationFailed: 30,
   clusterAuthorizationFailed: 31,
   invalidTimestamp: 32,
   unsupportedVersion: 35,
@@ -33,6 +40,7 @@ export const KafkaCode = {
   operationNotAttempted: 55,
   unknownProducerId: 59,
   unsupportedCompressionType: 76,
+  memberIdRequired: 79,
   invalidRecord: 87,
   producerFenced: 90,
   transactionAbortable: 120,
@@ -53,7 +61,11 @@ export type Fate = 'done' | 'again' | 'renumber' | 'tooLarge' | 'fatal';
 const fatalCodes: ReadonlySet<number> = new Set([
   KafkaCode.invalidTopic,
   21, // INVALID_REQUIRED_ACKS
+  KafkaCode.inconsistentGroupProtocol,
+  24, // INVALID_GROUP_ID
+  KafkaCode.invalidSessionTimeout,
   KafkaCode.topicAuthorizationFailed,
+  KafkaCode.groupAuthorizationFailed,
   KafkaCode.clusterAuthorizationFailed,
   KafkaCode.invalidTimestamp,
   KafkaCode.unsupportedVersion,
