@@ -1,11 +1,15 @@
 import type { ReceiverTunnelConfig } from '../config/receiver-config.ts';
 import type { Logger } from '../shared/logger.ts';
 import { FileReceiver } from '../tunnel/file/file-receiver.ts';
+import { connectionOptions } from '../tunnel/kafka/connection-options.ts';
 import { KafkaReceiver } from '../tunnel/kafka/kafka-receiver.ts';
 import type { MessageReader } from '../tunnel/message-reader.ts';
 import { MockReceiver } from '../tunnel/mock/mock-receiver.ts';
 import { RpcReceiverServer } from '../tunnel/rpc/rpc-receiver-server.ts';
 import { TcpReceiverServer } from '../tunnel/tcp/tcp-receiver-server.ts';
+
+/** A broker that gives no answer for so long is taken for dead. */
+const KAFKA_REQUEST_TIMEOUT_MS = 20_000;
 
 /** The way in that `tunnel` and `tunnel.address` of receiver.conf ask for. */
 export function createMessageReader(
@@ -20,7 +24,12 @@ export function createMessageReader(
     case 'file':
       return new FileReceiver({ ...tunnel, logger });
     case 'kafka':
-      return new KafkaReceiver({ ...tunnel, groupId: tunnel.group, logger });
+      return new KafkaReceiver({
+        ...tunnel,
+        groupId: tunnel.group,
+        connection: connectionOptions(tunnel, KAFKA_REQUEST_TIMEOUT_MS),
+        logger,
+      });
     default:
       return new MockReceiver({ shards: replayers });
   }

@@ -10,7 +10,10 @@ const CONNECT_TIMEOUT_MS = 5000;
  * How to reach the brokers that the configuration names. Reads the files of certificates and keys.
  * @throws KafkaTunnelError naming a file that cannot be read
  */
-export function connectionOptions(config: KafkaConfig, requestTimeoutMs: number): BrokerConnectionOptions {
+export function connectionOptions(
+  config: Pick<KafkaConfig, 'sasl' | 'tls' | 'clientId'>,
+  requestTimeoutMs: number,
+): BrokerConnectionOptions {
   const { sasl, tls, clientId } = config;
   return {
     clientId,

@@ -1,9 +1,10 @@
+import type { MessageForm } from '../../message/message-form-of.ts';
 import { Backoff } from '../../shared/backoff.ts';
 import { deadlineSignal } from '../../shared/deadline-signal.ts';
 import { describeError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/logger.ts';
 import { sleep } from '../../shared/sleep.ts';
-import type { MessageForm, MessageHandler, MessageReader, ReaderTraffic } from '../message-reader.ts';
+import type { MessageHandler, MessageReader, ReaderTraffic } from '../message-reader.ts';
 import { AssignedPartitions } from './assigned-partitions.ts';
 import type { BrokerAddress } from './broker-address.ts';
 import type { BrokerConnectionOptions } from './broker-connection.ts';

@@ -1,6 +1,6 @@
 import { serialize } from 'bson';
 import { expect, test } from 'vitest';
-import { messageFormOf } from './message-form.ts';
+import { messageFormOf } from './message-form-of.ts';
 
 const rawHeader = '00000000000010000000000200000000';
 
