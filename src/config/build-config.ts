@@ -14,7 +14,9 @@ import { parseKafkaAddress } from './kafka-address.ts';
 import { logConfigOf } from './log-config.ts';
 import { collectorOptions, type OptionValues } from './option-table.ts';
 import { secretsOf } from './secrets-of.ts';
-import { kafkaSaslOf, kafkaTlsOf, socketTlsOf } from './tunnel-security.ts';
+import { kafkaSaslOf } from './kafka-sasl-of.ts';
+import { kafkaTlsOf } from './kafka-tls-of.ts';
+import { socketTlsOf } from './socket-tls-of.ts';
 import { parseSocketAddress, type SocketAddress } from './socket-address.ts';
 
 /** Makes the grouped configuration out of values that have passed all checks. */

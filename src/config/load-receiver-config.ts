@@ -14,7 +14,9 @@ import {
 } from './receiver-option-table.ts';
 import { secretsOf } from './secrets-of.ts';
 import { parseSocketAddress } from './socket-address.ts';
-import { kafkaSaslOf, kafkaTlsOf, socketTlsOf } from './tunnel-security.ts';
+import { kafkaSaslOf } from './kafka-sasl-of.ts';
+import { kafkaTlsOf } from './kafka-tls-of.ts';
+import { socketTlsOf } from './socket-tls-of.ts';
 
 /** A receiver's configuration that can be used, and what the user should hear about it. */
 export interface LoadedReceiverConfig {

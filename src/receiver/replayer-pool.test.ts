@@ -29,9 +29,9 @@ class Recorder implements Replayer {
   rejects: (numbers: readonly number[]) => boolean = () => false;
   gate: Promise<void> = Promise.resolve();
 
-  async apply(entries: readonly OplogEntry[], { attempt }: { attempt: number }): Promise<void> {
+  async apply(batch: readonly OplogEntry[], { attempt }: { attempt: number }): Promise<void> {
     await this.gate;
-    const numbers = entries.map(({ bytes }) => readEntry(bytes).number);
+    const numbers = batch.map(({ bytes }) => readEntry(bytes).number);
     this.attempts.push(attempt);
     if (this.rejects(numbers)) throw new Error('the target does not like it');
     this.batches.push(numbers);
@@ -153,7 +153,7 @@ test('shards are folded to the replayers, each in its order (I2)', async () => {
 test('a batch is no larger than replayer.batch_size, and is done when all its parts are', async () => {
   const replayer = new Recorder();
   const { pool } = makePool([replayer], { config: { batchEntries: 2 } });
-  const done = vi.fn();
+  const done = vi.fn<() => void>();
   await pool.handle(message({ logs: entries(1, 2, 3, 4, 5) }, done));
   await vi.waitFor(() => expect(done).toHaveBeenCalledTimes(1));
   expect(replayer.batches).toEqual([[1, 2], [3, 4], [5]]);
@@ -169,7 +169,7 @@ test('a replayer that is slow holds back who sends, within the budget (I4)', asy
   const { pool } = makePool([replayer], { budget });
   await pool.handle(message({ logs: entries(1, 2, 3) }));
   let taken = false;
-  const second = pool.handle(message({ logs: entries(4, 5, 6, 7, 8) })).then(() => {
+  const second = pool.handle(message({ logs: entries(4, 5, 6, 7, 8) })).finally(() => {
     taken = true;
   });
   await new Promise((resolve) => {
@@ -203,7 +203,7 @@ describe('an entry that a replayer keeps rejecting', () => {
     const replayer = new Recorder();
     replayer.rejects = poison;
     const { pool } = makePool([replayer], { config: { retries: 1 } });
-    const done = vi.fn();
+    const done = vi.fn<() => void>();
     await pool.handle(message({ logs: entries(1, 2, 3, 4) }, done));
     await vi.waitFor(() => expect(pool.failed.aborted).toBe(true));
     expect(pool.failed.reason).toMatchObject({ code: 'REPLAYER_FAILED' });
@@ -249,7 +249,7 @@ describe('an entry that a replayer keeps rejecting', () => {
 describe('a message of a topic or a file that cannot be read', () => {
   test('stops the receiver', async () => {
     const { pool } = makePool([new Recorder()]);
-    const done = vi.fn();
+    const done = vi.fn<() => void>();
     const bad = { ...spoiled({ logs: entries(1) }, 0, 12345), onDone: done };
     await expect(pool.handle(bad)).rejects.toMatchObject({ code: 'REPLAYER_FAILED' });
     expect(pool.failed.aborted).toBe(true);
@@ -286,7 +286,7 @@ test('a stop waits for what is in the hands of a replayer, and leaves the rest u
     open = resolve;
   });
   const { pool } = makePool([replayer], { config: { batchEntries: 1 } });
-  const done = vi.fn();
+  const done = vi.fn<() => void>();
   await pool.handle(message({ logs: entries(1) }, done));
   await vi.waitFor(() => expect(pool.lanes[0].queued).toBe(1));
   await pool.handle(message({ logs: entries(2) }, done));

@@ -1,6 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { optionKeys, optionOf } from '../../src/config/option-table.ts';
+import { collectorOptions } from '../../src/config/option-table.ts';
+import { receiverOptions } from '../../src/config/receiver-option-table.ts';
+import type { OptionSet } from '../../src/config/option-set.ts';
 import type { Option } from '../../src/config/option.ts';
 import { sourceFiles } from './source-files.ts';
 
@@ -16,18 +17,40 @@ function hasOneValueOnly(option: Option): boolean {
   return option.allowed.filter((value) => !(value in refused)).length === 1;
 }
 
-test('every key has an effect, or is refused, or says that it has none', () => {
-  const build = readFileSync('src/config/build-config.ts', 'utf8');
-  const silent = optionKeys.filter((key) => {
-    const option = optionOf(key);
-    if (option.ignored !== undefined || readByTheChecks.has(key) || hasOneValueOnly(option)) return false;
-    return !build.includes(`values['${key}']`) && !new RegExp(`values\\.${key}\\b`).test(build);
-  });
-  expect(silent).toEqual([]);
-});
+const builders = sourceFiles(['src/config']).filter(({ path }) =>
+  /\/(build-config|load-receiver-config|log-config|[a-z-]+-of)\.ts$/.test(path),
+);
+
+const files: ReadonlyArray<[string, OptionSet]> = [
+  ['collector.conf', collectorOptions],
+  ['receiver.conf', receiverOptions],
+];
+
+test.each(files)(
+  'every key of %s has an effect, or is refused, or says that it has none',
+  (file, options) => {
+    const other = file === 'receiver.conf' ? '/build-config.ts' : '/load-receiver-config.ts';
+    const text = builders
+      .filter(({ path }) => !path.endsWith(other))
+      .map((source) => source.text)
+      .join('\n');
+    const silent = options.keys.filter((key) => {
+      const option = options.optionOf(key);
+      if (option.ignored !== undefined || readByTheChecks.has(key) || hasOneValueOnly(option)) return false;
+      return (
+        !text.includes(`values['${key}']`) &&
+        !text.includes(`'${key}':`) &&
+        !new RegExp(`values\\.${key}\\b`).test(text)
+      );
+    });
+    expect(silent).toEqual([]);
+  },
+);
 
 test('every part of the configuration is used outside of its room', () => {
-  const fields = [...readFileSync('src/config/config.ts', 'utf8').matchAll(/^\s+readonly (\w+):/gm)];
+  const fields = sourceFiles(['src/config'])
+    .filter(({ path }) => /\/(receiver-)?config\.ts$/.test(path))
+    .flatMap(({ text }) => [...text.matchAll(/^\s+readonly (\w+):/gm)]);
   const users = sourceFiles(['src'])
     .filter(({ path }) => !path.startsWith('src/config/') && !path.endsWith('.test.ts'))
     .map(({ text }) => text)

@@ -117,7 +117,7 @@ class Pair {
   received(): Map<string, number[]> {
     const numbers = new Map<string, number[]>();
     for (const line of this.receiver.lines()) {
-      const { op, ns, o } = BSON.EJSON.parse(line) as { op: string; ns: string; o: { n?: number } };
+      const { op, ns, o } = parseLine(line);
       if (op !== 'i' || o.n === undefined) continue;
       numbers.set(ns, [...(numbers.get(ns) ?? []), o.n]);
     }
@@ -155,6 +155,11 @@ async function startPair(tunnel: Tunnel, receiverConf: Record<string, string | n
   return new Pair({ collector, receiver, database });
 }
 
+function parseLine(line: string): { op: string; ns: string; o: { n?: number } } {
+  const entry: ReturnType<typeof parseLine> = BSON.EJSON.parse(line);
+  return entry;
+}
+
 /** Repeats may come, but after a repeat all that followed it comes again: the last of each is in its place. */
 function endsInOrder(numbers: readonly number[]): boolean {
   const last = new Map(numbers.map((n, at) => [n, at]));
@@ -184,7 +189,7 @@ describe.each(tunnels)('%s: collector to receiver', (_, makeTunnel) => {
       .collection('oplog.rs', { promoteValues: false, bsonRegExp: true })
       .find({ ns: `${pair.database}.types`, op: 'i' })
       .toArray();
-    const received = BSON.EJSON.parse(line) as { o: BSON.Document };
+    const received = parseLine(line);
     expect(received.o).toEqual(BSON.EJSON.parse(BSON.EJSON.stringify(stored['o'], { relaxed: true })));
   });
 });
@@ -223,7 +228,7 @@ test('two receivers of a group share the partitions, and one takes over from the
   const all = (): Set<number> =>
     new Set(
       [...pair.receiver.lines(), ...other.lines()].flatMap((line) => {
-        const { o } = BSON.EJSON.parse(line) as { o: { n?: number } };
+        const { o } = parseLine(line);
         return o.n === undefined ? [] : [o.n];
       }),
     );

@@ -10,7 +10,7 @@ import { AbortedTransactions } from './aborted-transactions.ts';
 import { formatBrokerAddress, type BrokerAddress } from './broker-address.ts';
 import type { BrokerConnection } from './broker-connection.ts';
 import { explainConnectError } from './connect-error.ts';
-import { unpackRecords } from './decompression.ts';
+import { unpackRecords } from './unpack-records.ts';
 import { DoneOffsets } from './done-offsets.ts';
 import { splitBatches, type FetchedBatch } from './fetched-batch.ts';
 import { fetchPartition, type FetchedPartition } from './fetch-partition.ts';
