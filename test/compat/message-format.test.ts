@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { COMPRESSORS } from '../../src/message/compressor.ts';
@@ -57,6 +57,21 @@ it.each(COMPRESSORS)("the page's JavaScript reads raw messages, compressor %s", 
   const lines = execFileSync(process.execPath, [script, message], { encoding: 'utf8' }).trimEnd().split('\n');
   expect(lines).toHaveLength(2);
   expect(lines[0]).toBe(exampleEntry.toString('hex'));
+});
+
+it.each(COMPRESSORS)('the library reads raw messages as the page shows, compressor %s', (compressor) => {
+  // As it is where somebody has installed the package.
+  mkdirSync(join(folder, 'node_modules'), { recursive: true });
+  symlinkSync(ROOT, join(folder, 'node_modules/oplogue'));
+  const script = join(folder, 'changes-of.mjs');
+  const print = "console.log(JSON.stringify(changesOf(Buffer.from(process.argv[2], 'hex'))));";
+  writeFileSync(script, `${textOf('code: library')}\n${print}`);
+  const message = exampleRawMessage(compressor).toString('hex');
+  const changes: unknown[] = JSON.parse(
+    execFileSync(process.execPath, [script, message], { encoding: 'utf8' }),
+  );
+  expect(changes).toHaveLength(2);
+  expect(changes[0]).toMatchObject({ op: expect.stringMatching(/^[iud]$/), ns: expect.any(String) });
 });
 
 it.runIf(hasPython).each(COMPRESSORS)(

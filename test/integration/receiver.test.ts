@@ -1,3 +1,5 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { BSON, MongoClient } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { eventually } from '../../testbed/eventually.ts';
@@ -280,6 +282,23 @@ test('a replayer of your own gets the entries, and the sender waits for it', asy
   await receiver.waitForLog(/mine i .*\.c x1/);
   expect(await receiver.stop()).toMatchObject({ code: 0 });
   expect(receiver.log).toContain('closed');
+});
+
+test('the example of a replayer works as it is', async () => {
+  const receiver = await runReceiver({
+    conf: {
+      tunnel: 'mock',
+      'replayer.module': resolve('examples/upsert-replayer.mjs'),
+      'replayer.argument': 'state.json',
+    },
+  });
+  onTestFinished(() => receiver[Symbol.asyncDispose]());
+  const path = join(receiver.folder, 'state.json');
+  await eventually(() => existsSync(path), { what: 'the state that the example writes' });
+  await receiver.stop();
+  expect(receiver.log).toContain('the newest state of every document goes to state.json');
+  const documents: Record<string, unknown> = JSON.parse(readFileSync(path, 'utf8'));
+  expect(Object.keys(documents)[0]).toMatch(/^mongoshake_mock\.table_0 [0-9a-f]{24}$/);
 });
 
 test.each([
