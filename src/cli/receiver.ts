@@ -12,6 +12,6 @@ export async function main(args: readonly string[]): Promise<void> {
     describe: describeReceiver,
     // Standard output belongs to the entries that are printed.
     console: process.stderr,
-    run: (config, { logger, signal }) => new Receiver({ config, logger }).run(signal),
+    run: (config, { signal, ...rest }) => new Receiver({ config, ...rest }).run(signal),
   });
 }

@@ -184,7 +184,7 @@ const receiverOptionTable = {
     min: 0,
     max: 65535,
     since: 'oplogue',
-    text: 'Port of the REST pages /repl, /replayer, /healthz and /metrics; 0: none, as in MongoShake.',
+    text: 'Port of the REST pages /status, /repl, /replayer, /healthz and of /metrics; 0: none, as in MongoShake.',
   },
   'http.bind': {
     ...processOptions['http.bind'],

@@ -6,15 +6,11 @@ import type { MemoryBudget } from '../shared/memory-budget.ts';
 import { defaultHealthLimits, health, type HealthLimits } from './health.ts';
 import { oneOrMany, persistPage, queuePage, replPage, workerPage } from './mongoshake-pages.ts';
 import { MonitorListenError } from './monitor-listen-error.ts';
+import { serverLimits } from './server-limits.ts';
 import { statusPageHtml, statusPagePolicy } from './status-page.ts';
 import { statusData } from './status-data.ts';
 
-const bodyBytesMax = 16 * 1024;
 const connectionsMax = 64;
-const headerBytesMax = 8 * 1024;
-const requestTimeoutMs = 10_000;
-const headersTimeoutMs = 5_000;
-const keepAliveMs = 30_000;
 
 /** What `/sentinel` shows and `/sentinel/options` changes; the real one belongs to the config room. */
 export interface SentinelControl {
@@ -51,15 +47,7 @@ export class Monitor implements AsyncDisposable {
 
   constructor(options: MonitorOptions) {
     this.#options = options;
-    this.server = Fastify({
-      logger: false,
-      bodyLimit: bodyBytesMax,
-      requestTimeout: requestTimeoutMs,
-      keepAliveTimeout: keepAliveMs,
-      forceCloseConnections: true,
-      exposeHeadRoutes: true,
-      http: { maxHeaderSize: headerBytesMax, headersTimeout: headersTimeoutMs },
-    });
+    this.server = Fastify({ logger: false, ...serverLimits });
     this.server.server.maxConnections = connectionsMax;
     this.#takeBodiesAsText();
     this.#answerErrors();

@@ -1,4 +1,7 @@
 import type { ReceiverConfig } from '../config/receiver-config.ts';
+import { ReceiverMetrics } from '../metrics/receiver-metrics.ts';
+import type { ReceiverView } from '../metrics/receiver-view.ts';
+import { ReceiverMonitor } from '../monitor/receiver-monitor.ts';
 import { describeError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import { MemoryBudget } from '../shared/memory-budget.ts';
@@ -15,11 +18,13 @@ import type { Replayer } from './replayer.ts';
 /** One receiver: a tunnel's end, and replayers behind it. */
 export class Receiver {
   readonly #config: ReceiverConfig;
+  readonly #version: string;
   readonly #logger: Logger;
   readonly #budget: MemoryBudget;
 
-  constructor(options: { config: ReceiverConfig; logger: Logger }) {
+  constructor(options: { config: ReceiverConfig; version: string; logger: Logger }) {
     this.#config = options.config;
+    this.#version = options.version;
     this.#logger = options.logger;
     this.#budget = new MemoryBudget(options.config.memoryLimitBytes);
   }
@@ -42,10 +47,34 @@ export class Receiver {
         logger: this.#logger,
       });
       await using reader = createMessageReader(tunnel, { logger: this.#logger, replayers: config.count });
+      await using _monitor = await this.#startMonitor(reader, pool);
       await this.#serve(reader, pool, signal);
     } finally {
       for (const replayer of opened) await this.#close(replayer);
     }
+  }
+
+  /** @throws MonitorListenError */
+  async #startMonitor(reader: MessageReader, pool: ReplayerPool): Promise<ReceiverMonitor | undefined> {
+    const { http } = this.#config;
+    if (http === undefined) return undefined;
+    const view = (): ReceiverView => this.#view(reader, pool);
+    const monitor = new ReceiverMonitor({ view, metrics: new ReceiverMetrics(view) });
+    await monitor.listen({ host: http.bind, port: http.port });
+    return monitor;
+  }
+
+  #view({ trouble, traffic }: MessageReader, { lanes, refused, shards }: ReplayerPool): ReceiverView {
+    return {
+      id: this.#config.id,
+      version: this.#version,
+      tunnel: this.#config.tunnel.kind,
+      trouble,
+      traffic: { ...traffic, refused: traffic.refused + refused },
+      replayers: lanes.map(({ stats, queued }) => ({ ...stats, queued })),
+      shards,
+      memory: this.#budget,
+    };
   }
 
   /** @throws what ended it, unless it was the signal */

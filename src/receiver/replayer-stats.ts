@@ -9,5 +9,5 @@ export class ReplayerStats {
   /** Of these, those in the dead letter file. */
   deadLettered = 0;
   /** What is wrong at the moment. */
-  trouble: string | undefined;
+  trouble: string | undefined = undefined;
 }
