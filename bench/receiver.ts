@@ -41,17 +41,16 @@ const SLOW_RUN_MS = 30_000;
 const COUNTER = `
 import { setTimeout as sleep } from 'node:timers/promises';
 let entries = 0, said = 0;
-export default {
-  async apply(batch) {
-    entries += batch.length;
-    const now = performance.timeOrigin + performance.now();
-    if (said === 0 || entries - said >= 10000 || entries >= ${Number(options.entries)}) {
-      said = entries;
-      console.log('counted', entries, now);
-    }
-    if (${Number(options['slow-ms'])} > 0) await sleep(${Number(options['slow-ms'])});
-  },
-};`;
+async function apply(batch) {
+  entries += batch.length;
+  const now = performance.timeOrigin + performance.now();
+  if (said === 0 || entries - said >= 10000 || entries >= ${Number(options.entries)}) {
+    said = entries;
+    console.log('counted', entries, now);
+  }
+  if (${Number(options['slow-ms'])} > 0) await sleep(${Number(options['slow-ms'])});
+}
+export { apply };`;
 
 interface Row {
   readonly tunnel: string;

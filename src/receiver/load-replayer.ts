@@ -7,7 +7,7 @@ import { ReplayerError } from './replayer-error.ts';
 import type { Replayer } from './replayer.ts';
 
 const HINT =
-  'export default an object with apply(entries), or a function that returns one; docs/receiver.md shows a whole module';
+  'export a function apply(entries), or by default an object with it or a function that makes one; docs/receiver.md shows a whole module';
 
 /**
  * The replayers that `replayer.module` names: one for each index when the module exports a function, else the same for all.
@@ -24,7 +24,7 @@ export async function loadReplayers(config: ReplayerConfig): Promise<Replayer[]>
     if (!isReplayer(made)) {
       throw new ReplayerError({
         code: 'REPLAYER_MODULE',
-        message: `${module} is no replayer: its default export has no method apply`,
+        message: `${module} is no replayer: it has no method apply`,
         hint: HINT,
       });
     }

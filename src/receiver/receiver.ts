@@ -71,7 +71,10 @@ export class Receiver {
       tunnel: this.#config.tunnel.kind,
       trouble,
       traffic: { ...traffic, refused: traffic.refused + refused },
-      replayers: lanes.map(({ stats, queued }) => ({ ...stats, queued })),
+      replayers: lanes.map(({ stats, queued }) => {
+        const { done, retries, skipped, deadLettered, trouble: rejection } = stats;
+        return { done, retries, skipped, deadLettered, queued, trouble: rejection };
+      }),
       shards,
       memory: this.#budget,
     };

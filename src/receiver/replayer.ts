@@ -21,8 +21,8 @@ export interface ApplyContext {
 }
 
 /**
- * What is done with the entries: your code. A module for `replayer.module` has one as its default export, or a function that makes one
- * for each of the `replayer` replayers; it may be asynchronous.
+ * What is done with the entries: your code. A module for `replayer.module` exports these functions, or by default an object with
+ * them, or a function (which may be asynchronous) or a class that makes one for each of the `replayer` replayers.
  */
 export interface Replayer {
   /** Called once before the first entries. A rejection ends the receiver. */

@@ -259,11 +259,11 @@ test('a replayer of your own gets the entries, and the sender waits for it', asy
     conf: { ...tunnel.receiver, 'replayer.module': './mine.mjs', 'replayer.argument': 'hello' },
     files: {
       'mine.mjs': `
-        export default {
-          open: ({ argument }) => console.log('opened with', argument),
-          apply: (entries) => { for (const { op, ns, document } of entries) console.log('mine', op, ns, document.name); },
-          close: () => console.log('closed'),
-        };`,
+        export const open = ({ argument }) => console.log('opened with', argument);
+        export const apply = (entries) => {
+          for (const { op, ns, document } of entries) console.log('mine', op, ns, document.name);
+        };
+        export const close = () => console.log('closed');`,
     },
   });
   onTestFinished(() => receiver[Symbol.asyncDispose]());
@@ -303,7 +303,7 @@ test('the example of a replayer works as it is', async () => {
 
 test.each([
   ['no such file', './none.mjs', {}, /cannot be loaded.*check replayer\.module/],
-  ['no replayer', './mine.mjs', { 'mine.mjs': 'export default {}' }, /has no method apply/],
+  ['no replayer', './mine.mjs', { 'mine.mjs': 'export const open = 1;' }, /has no method apply/],
 ])('a module that is %s is refused in words', async (_, module, files, expected) => {
   const receiver = await runReceiver({
     conf: { tunnel: 'mock', 'replayer.module': module },
