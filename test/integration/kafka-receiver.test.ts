@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { deserialize, serialize } from 'bson';
-import { afterEach, describe, expect, inject, onTestFinished, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest';
 import { decodeRawMessage } from '../../src/message/decode-raw-message.ts';
 import type { MessageHandler } from '../../src/tunnel/message-reader.ts';
 import type { KafkaReceiver } from '../../src/tunnel/kafka/kafka-receiver.ts';
 import { eventually } from '../../testbed/eventually.ts';
 import { freePort } from '../../testbed/free-port.ts';
-import { connectKafka, startKafka } from '../../testbed/start-kafka.ts';
+import { connectKafka, startKafka, type TestKafka } from '../../testbed/start-kafka.ts';
 import {
   committedOffsets,
   newGroupName,
@@ -19,6 +19,7 @@ import { newKafkaTunnel, newTopicName } from '../support/kafka-tunnel-under-test
 import { MemoryLogger } from '../support/memory-logger.ts';
 import { MessageRecorder } from '../support/message-recorder.ts';
 import { NumberedLoad } from '../support/numbered-load.ts';
+import { makeHeader, readEntry } from '../support/oplog-entry.ts';
 import { runKafkaTool } from '../support/run-kafka-tool.ts';
 
 const never = new AbortController().signal;
@@ -78,7 +79,7 @@ describe.each(['kafka39', 'kafka4'] as const)('a receiver of %s', (version) => {
     const recorder = new MessageRecorder();
     const receiver = await opened(brokers, { topic }, recorder);
     await arrived(recorder, 4, receiver);
-    expect(recorder.messages.map(({ onDone: _, ...message }) => message)).toEqual([
+    expect(recorder.messages.map((message) => ({ ...message, onDone: undefined }))).toEqual([
       { shard: 2, tag: 0x1000, form: 'raw', bytes: raw, from: `${topic}-1@0` },
       { shard: 1, tag: 0, form: 'bson', bytes: bson, from: `${topic}-1@2` },
       { shard: 1, tag: 0, form: 'json', bytes: Buffer.from('{"a":1}'), from: `${topic}-1@3` },
@@ -236,8 +237,11 @@ describe.each(['kafka39', 'kafka4'] as const)('a receiver of %s', (version) => {
     await withAdmin(brokers, (admin) =>
       admin.createPartitions({ topics: [{ name: topic, count: 3, assignments: null }] }),
     );
-    await produce(brokers, topic, numbers(1, 2), { partition: 2 });
+    await eventually(() => produce(brokers, topic, numbers(1, 2), { partition: 2 }).then(() => true), {
+      what: 'the new partition',
+    });
     await arrived(recorder, 2, receiver);
+    expect(recorder.texts).toEqual(numbers(0, 2));
   });
 
   test('aborted transactions are not seen, nor the markers of any (I8)', async () => {
@@ -285,7 +289,7 @@ describe.each(['kafka39', 'kafka4'] as const)('a receiver of %s', (version) => {
     },
   );
 
-  test.each(['gzip', 'snappy', 'lz4', 'zstd'])(
+  test.each(['gzip', 'snappy', 'lz4', 'zstd'] as const)(
     'reads what a Java producer and our own tunnel pack with %s',
     async (compression) => {
       const topic = await newTopic();
@@ -299,6 +303,18 @@ describe.each(['kafka39', 'kafka4'] as const)('a receiver of %s', (version) => {
       const receiver = await opened(brokers, { topic }, recorder);
       await arrived(recorder, lines.length, receiver);
       expect(recorder.texts).toEqual(lines);
+
+      const tunnel = newKafkaTunnel(brokers, { topic, compression, batchBytes: 20_000 });
+      onTestFinished(() => tunnel[Symbol.asyncDispose]());
+      await tunnel.open(never);
+      for (let number = 0; number < 500; number++) {
+        await tunnel.lane(0).append(makeHeader({ lane: 0, number, padBytes: number }));
+      }
+      tunnel.lane(0).flush(() => {});
+      await tunnel.drain(never);
+      await arrived(recorder, lines.length + 500, receiver);
+      const entries = recorder.messages.slice(lines.length).map(({ bytes }) => readEntry(bytes).number);
+      expect(entries).toEqual(Array.from({ length: 500 }, (_, number) => number));
     },
   );
 
@@ -372,7 +388,7 @@ describe.each(['kafka39', 'kafka4'] as const)('a receiver of %s', (version) => {
   });
 });
 
-test('a broker that is restarted, killed or frozen in the middle loses nothing', async () => {
+test('a broker that is stopped or killed in the middle loses nothing', async () => {
   await using kafka = await startKafka();
   const { brokers } = kafka;
   const topic = newTopicName();
@@ -405,6 +421,88 @@ test('a broker that is restarted, killed or frozen in the middle loses nothing',
   });
   const inOrder = [...once()].toSorted(([a], [b]) => a - b);
   load.expectExactly(inOrder.map(([, value]) => ({ value })));
+});
+
+describe('a receiver that needs rights', () => {
+  const group = 'readers';
+  const topic = 'guarded';
+  let kafka: TestKafka;
+  let guarded: string;
+  beforeAll(async () => {
+    const [port, saslPort, controllerPort] = [await freePort(), await freePort(), await freePort()];
+    guarded = `127.0.0.1:${saslPort}`;
+    kafka = await startKafka({
+      port,
+      config: {
+        listeners: `PLAINTEXT://127.0.0.1:${port},SASL_PLAINTEXT://${guarded},CONTROLLER://127.0.0.1:${controllerPort}`,
+        'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
+        'sasl.enabled.mechanisms': 'PLAIN',
+        'listener.name.sasl_plaintext.plain.sasl.jaas.config':
+          'org.apache.kafka.common.security.plain.PlainLoginModule required user_reader="secret";',
+        'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+        'super.users': 'User:ANONYMOUS',
+      },
+    });
+    await kafka.createTopic({ topic });
+    await produce(kafka.brokers, topic, numbers(0, 3));
+  });
+  afterAll(() => kafka[Symbol.asyncDispose]());
+
+  function settings(password: string): ReceiverSettings {
+    const sasl = { mechanism: 'PLAIN', username: 'reader', password } as const;
+    const connection = { clientId: 'oplogue-test', connectTimeoutMs: 2000, requestTimeoutMs: 5000, sasl };
+    return { topic, groupId: group, connection };
+  }
+
+  /** Resolves with why the receiver has failed. */
+  async function failureOf(receiver: KafkaReceiver): Promise<unknown> {
+    await eventually(() => receiver.failed.aborted, {
+      what: 'the failure',
+      detail: () => String(receiver.trouble),
+    });
+    return receiver.failed.reason;
+  }
+
+  function allow(resourceType: 'topic' | 'group', resourceName: string): Promise<void> {
+    return withAdmin(kafka.brokers, (admin) =>
+      admin.createAcls({
+        creations: [
+          {
+            resourceType: resourceType === 'topic' ? 2 : 3,
+            resourceName,
+            resourcePatternType: 3,
+            principal: 'User:reader',
+            host: '*',
+            operation: 3,
+            permissionType: 3,
+          },
+        ],
+      }),
+    );
+  }
+
+  test('fails with a wrong password, and names what to check', async () => {
+    const receiver = await opened(guarded, settings('wrong'), new MessageRecorder());
+    expect(await failureOf(receiver)).toMatchObject({ code: 'KAFKA_AUTHENTICATION' });
+  });
+
+  test('fails without the right to the topic, then to the group, and reads with both', async () => {
+    const first = await opened(guarded, settings('secret'), new MessageRecorder());
+    expect(await failureOf(first)).toMatchObject({
+      code: 'KAFKA_NOT_AUTHORIZED',
+      hint: expect.stringContaining('Read and Describe on the topic'),
+    });
+    await allow('topic', topic);
+    const second = await opened(guarded, settings('secret'), new MessageRecorder());
+    expect(await failureOf(second)).toMatchObject({
+      code: 'KAFKA_NOT_AUTHORIZED',
+      hint: expect.stringContaining('Read on the consumer group'),
+    });
+    await allow('group', group);
+    const recorder = new MessageRecorder();
+    await arrived(recorder, 3, await opened(guarded, settings('secret'), recorder));
+    expect(recorder.texts).toEqual(numbers(0, 3));
+  });
 });
 
 test('without a broker it says so, and ends at once when it is closed', async () => {
