@@ -435,6 +435,10 @@ describe('a receiver that needs rights', () => {
       port,
       config: {
         listeners: `PLAINTEXT://127.0.0.1:${port},SASL_PLAINTEXT://${guarded},CONTROLLER://127.0.0.1:${controllerPort}`,
+        'listener.security.protocol.map':
+          'PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT',
+        'listener.security.protocol.map':
+          'PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT',
         'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
         'sasl.enabled.mechanisms': 'PLAIN',
         'listener.name.sasl_plaintext.plain.sasl.jaas.config':
