@@ -1,7 +1,13 @@
 import { Admin, Producer, type MessageToProduce } from '@platformatic/kafka';
+import { onTestFinished } from 'vitest';
 import { silentLogger } from '../../src/shared/logger.ts';
 import type { BrokerAddress } from '../../src/tunnel/kafka/broker-address.ts';
 import { KafkaReceiver, type KafkaReceiverOptions } from '../../src/tunnel/kafka/kafka-receiver.ts';
+import type { MessageHandler } from '../../src/tunnel/message-reader.ts';
+import { eventually } from '../../testbed/eventually.ts';
+import type { MessageRecorder } from './message-recorder.ts';
+
+const never = new AbortController().signal;
 
 export type ReceiverSettings = Partial<KafkaReceiverOptions> & { readonly topic: string };
 
@@ -89,4 +95,34 @@ export async function withAdmin<T>(brokers: string, use: (admin: Admin) => Promi
   } finally {
     await admin.close();
   }
+}
+
+/** JSON texts with the numbers of a range. */
+export function numbers(from: number, to: number): string[] {
+  return Array.from({ length: to - from }, (_, i) => `{"n":${from + i}}`);
+}
+
+/** Opens a receiver that is closed when the test ends. */
+export async function opened(
+  brokers: string,
+  settings: ReceiverSettings,
+  handler: MessageHandler,
+): Promise<KafkaReceiver> {
+  const receiver = newKafkaReceiver(brokers, settings);
+  onTestFinished(() => receiver[Symbol.asyncDispose]());
+  await receiver.open(handler, never);
+  return receiver;
+}
+
+/** Waits until so many messages have come. */
+export function arrived(
+  recorder: MessageRecorder,
+  count: number,
+  receiver?: KafkaReceiver,
+): Promise<boolean> {
+  return eventually(() => recorder.messages.length >= count, {
+    what: `${count} messages`,
+    detail: () => `${recorder.messages.length} are here; trouble: ${receiver?.trouble}`,
+    giveUp: () => receiver?.failed.throwIfAborted(),
+  });
 }

@@ -24,16 +24,17 @@ const OLD_ATTRIBUTES_AT = 17;
 const OLD_KEY_AT = [18, 26];
 const COMPRESSION_BITS = 0x7;
 
-/** Splits what was fetched of a partition into its batches; the last one may be cut off, and is left out. */
-export function splitBatches(bytes: Buffer): FetchedBatch[] {
-  const batches: FetchedBatch[] = [];
+/**
+ * Splits what was fetched of a partition into its batches; the last one may be cut off, and is left out.
+ * @throws Error at a batch that is damaged
+ */
+export function* splitBatches(bytes: Buffer): Generator<FetchedBatch> {
   for (let at = 0; at + LENGTH_END <= bytes.length;) {
     const end = at + LENGTH_END + bytes.readInt32BE(at + LENGTH_AT);
-    if (end > bytes.length) break;
-    batches.push(new FetchedBatch(bytes.subarray(at, end)));
+    if (end > bytes.length) return;
+    yield new FetchedBatch(bytes.subarray(at, end));
     at = end;
   }
-  return batches;
 }
 
 /** A record batch as it came from the broker; its records are read when they are asked for. */

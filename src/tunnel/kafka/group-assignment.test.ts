@@ -14,14 +14,10 @@ function shares(partitions: number, members: readonly string[]): Record<string, 
   );
 }
 
-function hex(spaced: string): string {
-  return spaced.replaceAll(' ', '');
-}
-
 test('a subscription and an assignment are as Kafka encodes them', () => {
-  expect(subscription.toString('hex')).toBe(hex('0000 00000001 0005 6f706c6f67 ffffffff'));
+  expect(subscription.toString('hex')).toBe('0000 00000001 0005 6f706c6f67 ffffffff'.replaceAll(' ', ''));
   expect(encodeAssignment('oplog', [1, 3]).toString('hex')).toBe(
-    hex('0000 00000001 0005 6f706c6f67 00000002 00000001 00000003 ffffffff'),
+    '0000 00000001 0005 6f706c6f67 00000002 00000001 00000003 ffffffff'.replaceAll(' ', ''),
   );
 });
 

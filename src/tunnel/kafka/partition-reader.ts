@@ -1,26 +1,26 @@
 import { messageFormOf, type MessageForm } from '../../message/message-form-of.ts';
+import { RAW_HEADER_BYTES } from '../../message/raw-message.ts';
 import { must } from '../../shared/assert.ts';
 import { Backoff } from '../../shared/backoff.ts';
 import { describeError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/logger.ts';
 import { sleep } from '../../shared/sleep.ts';
-import { RAW_HEADER_BYTES } from '../../message/raw-message.ts';
 import type { MessageHandler } from '../message-reader.ts';
 import { AbortedTransactions } from './aborted-transactions.ts';
 import { formatBrokerAddress, type BrokerAddress } from './broker-address.ts';
 import type { BrokerConnection } from './broker-connection.ts';
 import { explainConnectError } from './connect-error.ts';
-import { unpackRecords } from './unpack-records.ts';
 import { DoneOffsets } from './done-offsets.ts';
+import { edgeOffset } from './edge-offset.ts';
 import { splitBatches, type FetchedBatch } from './fetched-batch.ts';
 import { fetchPartition, type FetchedPartition } from './fetch-partition.ts';
 import { Gate } from './gate.ts';
 import { NotReadyError, type KafkaCluster } from './kafka-cluster.ts';
 import { describeCode, fateOf, KafkaCode, KafkaTunnelError } from './kafka-error.ts';
-import { edgeOffset } from './edge-offset.ts';
 import { readRefused } from './read-refused.ts';
 import type { TopicLeaders } from './topic-leaders.ts';
 import { TruncatedMessages } from './truncated-messages.ts';
+import { unpackRecords } from './unpack-records.ts';
 
 /** What has come in, counted by all readers of a topic together. */
 export interface ReaderCounts {
@@ -201,17 +201,17 @@ export class PartitionReader {
   }
 
   async #handOverAll(fetched: FetchedPartition, signal: AbortSignal): Promise<void> {
-    const batches = splitBatches(fetched.records);
-    if (batches.length === 0) {
-      if (fetched.records.length > 0) throw new Error(`${this.#name} has a batch that does not come whole`);
-      this.#allWell();
-    }
     const aborted = new AbortedTransactions(fetched.abortedTransactions);
-    for (const batch of batches) {
+    let isEmpty = true;
+    for (const batch of splitBatches(fetched.records)) {
+      isEmpty = false;
       if (!aborted.hides(batch, () => batch.controlKey())) await this.#handOver(batch, signal);
       if (signal.aborted) return;
       this.#passOver(batch.nextOffset);
     }
+    if (!isEmpty) return;
+    if (fetched.records.length > 0) throw new Error(`${this.#name} has a batch that does not come whole`);
+    this.#allWell();
   }
 
   async #handOver(batch: FetchedBatch, signal: AbortSignal): Promise<void> {
@@ -261,7 +261,9 @@ export class PartitionReader {
         await handler.handle(message);
         return;
       } catch (error) {
-        if (!signal.aborted) await this.#waitOut(`${message.from} is not taken: ${describeError(error)}`);
+        if (signal.aborted) return;
+        await this.#waitOut(`${message.from} is not taken: ${describeError(error)}`);
+        await this.#gate.passed();
       }
     }
   }

@@ -42,16 +42,16 @@ describe('zstd unpacks', () => {
 
 describe('zstd refuses', () => {
   test('what is no zstd', async () => {
-    await expect(unpackZstd(Buffer.from('something else'), MAX)).rejects.toThrow(Error);
+    await expect(unpackZstd(Buffer.from('something else'), MAX)).rejects.toThrow('damaged');
   });
 
   test('what is cut off', async () => {
     const packed = await packStream([randomBytes(300_000)]);
-    await expect(unpackZstd(packed.subarray(0, 200_000), MAX)).rejects.toThrow(Error);
+    await expect(unpackZstd(packed.subarray(0, 200_000), MAX)).rejects.toThrow(/./);
   });
 
   test('what becomes longer than allowed', async () => {
     const packed = await packStream([Buffer.alloc(5_000_000, 'a')]);
-    await expect(unpackZstd(packed, 1_000_000)).rejects.toThrow(Error);
+    await expect(unpackZstd(packed, 1_000_000)).rejects.toThrow(/./);
   });
 });
