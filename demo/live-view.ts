@@ -1,7 +1,7 @@
 import type { CollectorFigures } from './collector-figures.ts';
 import type { DemoOperation } from './decode-message.ts';
 import type { DeliveryCheck } from './delivery-check.ts';
-import { sparkline } from './sparkline.ts';
+import { sparkline } from '../src/shared/sparkline.ts';
 
 export interface ViewState {
   readonly figures: CollectorFigures;

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import type { LogConfig } from '../config/config.ts';
 import type { ConfigSources } from '../config/given-value.ts';
 import type { Notice } from '../config/notice.ts';
@@ -8,6 +7,7 @@ import type { Logger } from '../shared/logger.ts';
 import { maskSecrets } from '../shared/mask-url.ts';
 import { exitCode, exitCodeOf } from './exit-code.ts';
 import { openLog } from './logging.ts';
+import { packageVersion } from './package-version.ts';
 import type { ProcessArguments } from './process-arguments.ts';
 import { stopSignals } from './stop-signals.ts';
 
@@ -44,7 +44,7 @@ export async function runProcess<C extends { log: LogConfig; secrets: readonly s
       console.log(wanted.text);
       return;
     case 'version':
-      console.log(`oplogue ${version()}`);
+      console.log(`oplogue ${packageVersion()}`);
       return;
     case 'wrong':
       console.error(wanted.message);
@@ -99,11 +99,11 @@ async function runUntilStopped<C>(
 ): Promise<number> {
   const signals = stopSignals({ logger, exit: (code) => process.exit(code) });
   try {
-    logger.info(`Oplogue ${version()}, Node ${process.version}, pid ${process.pid}`);
+    logger.info(`Oplogue ${packageVersion()}, Node ${process.version}, pid ${process.pid}`);
     const armed = checkFailpoint();
     if (armed !== undefined) logger.warn(`Failpoint ${armed.name} is armed (OPLOGUE_FAILPOINT)`);
     for (const notice of notices) logger[notice.level](notice.text);
-    await kind.run(config, { logger, version: version(), signal: signals.signal });
+    await kind.run(config, { logger, version: packageVersion(), signal: signals.signal });
     return exitCode.ok;
   } catch (error) {
     // Asked to stop before it had begun, while a server was waited for.
@@ -125,10 +125,4 @@ function withCode(error: unknown): string {
   if (error instanceof OplogueError) return `${text} (${error.code})`;
   // Not one of ours: a bug, of which the place is worth knowing.
   return error instanceof Error && error.stack !== undefined ? error.stack : text;
-}
-
-function version(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  const parsed: { version: string } = JSON.parse(text);
-  return parsed.version;
 }
