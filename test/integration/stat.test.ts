@@ -63,7 +63,7 @@ test('stat shows a collector and its receiver at work, and one that is gone', as
   expect(lines[2]).toMatchObject({
     address: from,
     id: 'watched',
-    state: 'replicating',
+    state: 'streaming',
     rate: 0,
     problems: [],
   });
