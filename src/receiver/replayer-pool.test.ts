@@ -6,6 +6,7 @@ import { MemoryLogger } from '../../test/support/memory-logger.ts';
 import { makeEntry, readEntry } from '../../test/support/oplog-entry.ts';
 import { rawMessage, type RawMessageParts } from '../../test/support/raw-message.ts';
 import type { OplogEntry } from '../message/oplog-entry.ts';
+import { RawMessageError } from '../message/raw-message-error.ts';
 import { MemoryBudget } from '../shared/memory-budget.ts';
 import { DeadLetter } from './dead-letter.ts';
 import { ReplayerPool, type ReplayerPoolOptions } from './replayer-pool.ts';
@@ -277,6 +278,30 @@ test('a log that is not BSON is given up, and nothing else', async () => {
   await vi.waitFor(() => expect(pool.lanes[0].stats.done).toBe(3));
   expect(replayer.numbers).toEqual([1, 2]);
   expect(pool.lanes[0].stats.skipped).toBe(1);
+});
+
+test('bytes that nobody should send crash nothing and hold nothing', async () => {
+  const replayer = new Recorder();
+  const { pool, budget } = makePool([replayer], { config: { onError: 'skip' } });
+  const valid = rawMessage({ logs: entries(1, 2, 3), compressor: 'zlib' });
+  // A fixed sequence (Park and Miller), so that a failure can be seen again.
+  let seed = 7;
+  const random = (below: number): number => {
+    seed = (seed * 48_271) % 2_147_483_647;
+    return seed % below;
+  };
+  for (let round = 0; round < 3000; round++) {
+    const bytes = Buffer.from(valid.subarray(0, random(3) === 0 ? random(valid.length) : valid.length));
+    for (let change = random(4); change > 0 && bytes.length > 0; change--)
+      bytes[random(bytes.length)] = random(256);
+    const lasting = random(2) === 0 ? { onDone: () => undefined } : {};
+    const given = { form: 'raw' as const, bytes, shard: random(5), tag: random(2), from: 'fuzz', ...lasting };
+    const reply: unknown = await pool.handle(given).catch((error: unknown) => error);
+    expect(typeof reply === 'bigint' || reply instanceof RawMessageError).toBe(true);
+  }
+  await Promise.all(pool.lanes.map((lane) => lane.idle()));
+  expect(pool.failed.aborted).toBe(false);
+  expect(budget.usedBytes).toBe(0);
 });
 
 test('a stop waits for what is in the hands of a replayer, and leaves the rest undone', async () => {
