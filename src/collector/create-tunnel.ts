@@ -1,5 +1,5 @@
+import { availableParallelism } from 'node:os';
 import type { Config } from '../config/config.ts';
-import { createEntryEncoder } from '../message/create-entry-encoder.ts';
 import { must } from '../shared/assert.ts';
 import { OplogueError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
@@ -10,6 +10,7 @@ import { MockTunnel } from '../tunnel/mock/mock-tunnel.ts';
 import { createRpcTunnel } from '../tunnel/rpc/rpc-tunnel.ts';
 import { createTcpTunnel } from '../tunnel/tcp/tcp-tunnel.ts';
 import type { Tunnel } from '../tunnel/tunnel.ts';
+import { encoderThreadsFor } from './encoder-threads-for.ts';
 
 interface TunnelDependencies {
   /** Name of the replica set that is read. */
@@ -32,11 +33,8 @@ export function createTunnel(config: Config, { source, ...dependencies }: Tunnel
         exactlyOnce: kafka.exactlyOnce && { ...kafka.exactlyOnce, id, source },
         lanes,
         message: tunnel.message,
-        newEncoder: () =>
-          createEntryEncoder({
-            message: tunnel.message === 'json' ? 'json' : 'bson',
-            jsonFormat: tunnel.jsonFormat,
-          }),
+        jsonFormat: tunnel.jsonFormat,
+        encoderThreads: encoderThreadsFor(config, availableParallelism()),
         compressor: tunnel.compressor,
         ...dependencies,
       });

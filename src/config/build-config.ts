@@ -90,6 +90,7 @@ function workersOf(values: OptionValues): WorkersConfig {
     count: values['incr_sync.worker'],
     shardKey: values['incr_sync.shard_key'],
     shardByIdCollections: values['incr_sync.shard_by_object_id_whitelist'],
+    threads: values['lanes.threads'] === 'auto' ? 'auto' : Number(values['lanes.threads']),
   };
 }
 

@@ -12,6 +12,8 @@ const mongoUrlPattern = /^mongodb(\+srv)?:\/\/[^/?]/i;
 const kafkaLoginPattern = /^[^@]+@./;
 const kafkaTopicPattern = /^[A-Za-z0-9._-]{1,249}$/;
 
+const LANE_THREADS_MAX = 16;
+
 /** What the rules look at, and what they say. */
 interface Checking {
   readonly values: OptionValues;
@@ -267,19 +269,19 @@ function checkWorkers(checking: Checking): void {
 }
 
 function checkLaneThreads(checking: Checking): void {
-  const threads = checking.values['lanes.threads'];
-  const key = 'lanes.threads';
-  if (threads === 'auto' || /^0+$/.test(threads)) return;
-  if (/^\d+$/.test(threads)) {
-    const text = `lanes.threads = ${threads} needs workers in threads of their own, which is not built yet`;
-    report(checking, { key, text, hint: 'remove the line or choose 0' });
-  } else {
+  const { values, notices } = checking;
+  const threads = values['lanes.threads'];
+  if (threads === 'auto') return;
+  if (!/^\d+$/.test(threads) || Number(threads) > LANE_THREADS_MAX) {
     report(checking, {
-      key,
+      key: 'lanes.threads',
       text: `lanes.threads = ${threads} is not allowed`,
-      hint: 'it takes auto or 0',
+      hint: `it takes auto, or a number from 0 to ${LANE_THREADS_MAX}`,
       kind: 'parse',
     });
+  } else if (Number(threads) > 0 && (values.tunnel !== 'kafka' || values['tunnel.message'] === 'raw')) {
+    const text = `lanes.threads = ${threads} has no effect: threads encode json and bson for kafka`;
+    notices.push({ level: 'info', text });
   }
 }
 

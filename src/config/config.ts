@@ -53,6 +53,8 @@ export interface WorkersConfig {
   readonly count: number;
   readonly shardKey: OptionValues['incr_sync.shard_key'];
   readonly shardByIdCollections: readonly string[];
+  /** `lanes.threads`. */
+  readonly threads: number | 'auto';
 }
 
 /** How to log in to Kafka. */

@@ -275,8 +275,8 @@ describe('rules between keys', () => {
     ['tunnel.kafka.sasl.enable = true', 'needs tunnel.kafka.sasl.auth'],
     ['tunnel.kafka.tls.cert_file = /dev/null', 'belong together'],
     ['tunnel.kafka.tls.ca_file = /nowhere/ca.pem', 'the file cannot be read'],
-    ['lanes.threads = some', 'it takes auto or 0'],
-    ['lanes.threads = 4', 'needs workers in threads of their own, which is not built yet'],
+    ['lanes.threads = some', 'it takes auto, or a number from 0 to 16'],
+    ['lanes.threads = 17', 'it takes auto, or a number from 0 to 16'],
     ['id = a/b', 'it names the pid file'],
     [
       'full_sync.reader.read_document_count = 0',

@@ -321,7 +321,7 @@ export const tunnelOptions = {
     default: 'auto',
     since: 'oplogue',
     inner: true,
-    text: 'In how many threads the workers run. auto and 0: in the main thread. Other numbers need workers in threads of their own, which is not built yet, and are refused.',
+    text: 'Threads that encode json and bson for Kafka, beside the main thread, which reads, filters and sends; 0 to 16. auto: up to 3 for json, or with a compression, where there are 4 cores or more; otherwise 0. See docs/performance.md.',
   },
   'incr_sync.worker.batch_queue_size': {
     section: 'workers',

@@ -6,6 +6,8 @@ export const FAILPOINTS = [
   'after-read-before-send',
   /** Some operations of a transaction of MongoDB have been given to their lanes, and others have not. */
   'inside-transaction',
+  /** A thread is about to encode the entries of a batch (`lanes.threads`). */
+  'in-encoder-thread',
   /** A produce request is on its way to the broker. */
   'after-send-before-ack',
   /** All that a reply held is durable, and no checkpoint says so. */
@@ -77,7 +79,8 @@ export function parseFailpoint(text: string): Failpoint {
 
 let invalid: unknown;
 const armed = armedByEnvironment();
-let passings = 0;
+/** Counted over all threads of the process. */
+let passings = new Int32Array(new SharedArrayBuffer(4));
 
 function armedByEnvironment(): Failpoint | undefined {
   const text = process.env[ENVIRONMENT_VARIABLE];
@@ -96,13 +99,23 @@ export function checkFailpoint(): Failpoint | undefined {
   return armed;
 }
 
+/** What a thread has to be given, for {@link countFailpointsWith}. */
+export function failpointCount(): SharedArrayBuffer {
+  return passings.buffer;
+}
+
+/** Lets a thread count together with the one that started it. */
+export function countFailpointsWith(count: SharedArrayBuffer): void {
+  passings = new Int32Array(count);
+}
+
 /**
  * A place where tests let the process die, stand still or fail (`OPLOGUE_FAILPOINT`). Otherwise it costs the test of a constant;
  * it is not for what is done for every entry.
  */
 export function failpoint(name: FailpointName): void {
   if (armed === undefined) return;
-  if (armed.name === name && ++passings === armed.passing) strike(armed);
+  if (armed.name === name && Atomics.add(passings, 0, 1) + 1 === armed.passing) strike(armed);
 }
 
 function strike({ name, action }: Failpoint): void {

@@ -24,7 +24,7 @@ test.each(['at_least_once', 'exactly_once'] as const)(
   'killed at every failpoint it loses nothing and keeps the order; with exactly_once nothing comes twice (I1, I2, I8): %s',
   { timeout: TIMEOUT_MS },
   async (delivery) => {
-    const stage = await startFaultStage({ members: 1, delivery, collectors: 2, message: 'bson' });
+    const stage = await startFaultStage({ members: 1, delivery, collectors: 2, message: 'bson', threads: 1 });
     onTestFinished(() => stage[Symbol.asyncDispose]());
     const checker = new DeliveryChecker();
     const { url } = stage.mongo;

@@ -112,8 +112,12 @@ export class CollectorJob implements AsyncDisposable {
   }
 
   /** Starts the collector for the first time. */
-  async run(nodeArgs: readonly string[] = [], waitUntilReady = true): Promise<RunningCollector> {
-    this.#collector = await runCollector({ conf: this.conf, nodeArgs, waitUntilReady });
+  async run(
+    nodeArgs: readonly string[] = [],
+    waitUntilReady = true,
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<RunningCollector> {
+    this.#collector = await runCollector({ conf: this.conf, nodeArgs, waitUntilReady, env });
     return this.#collector;
   }
 

@@ -1,4 +1,3 @@
-import { createEntryEncoder } from '../../src/message/create-entry-encoder.ts';
 import { decodeRawMessage } from '../../src/message/decode-raw-message.ts';
 import { silentLogger } from '../../src/shared/logger.ts';
 import { MemoryBudget } from '../../src/shared/memory-budget.ts';
@@ -39,7 +38,9 @@ export function newKafkaTunnel(brokers: string, settings: TunnelSettings): Kafka
     topicCreation: { enabled: true, partitions: 1, replicationFactor: undefined },
     lanes: 3,
     message,
-    newEncoder: () => createEntryEncoder({ message: message === 'json' ? 'json' : 'bson', jsonFormat: '' }),
+    jsonFormat: '',
+    encoderThreads: 0,
+    encoderProgram: new URL('../../dist/tunnel/kafka/encoder-thread.js', import.meta.url),
     compressor: 'none',
     budget: new MemoryBudget(64 * 1024 * 1024),
     logger: silentLogger,

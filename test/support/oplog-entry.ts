@@ -7,9 +7,15 @@ export interface NumberedEntry {
   readonly number: number;
 }
 
+export interface MadeEntry extends NumberedEntry {
+  /** Length of its text, default 40, and what that consists of, default x. */
+  readonly padBytes?: number;
+  readonly pad?: string;
+}
+
 /** An oplog entry as bytes: an insert of `{ lane, n, pad }`, whose timestamp's increment is its number. */
-export function makeEntry(entry: NumberedEntry & { readonly padBytes?: number }): Buffer {
-  const pad = Buffer.alloc(entry.padBytes ?? 40, 'x');
+export function makeEntry(entry: MadeEntry): Buffer {
+  const pad = Buffer.alloc(entry.padBytes ?? 40, entry.pad ?? 'x');
   const object = document([
     element(0x10, 'lane', int32(entry.lane)),
     element(0x10, 'n', int32(entry.number)),
@@ -25,7 +31,7 @@ export function makeEntry(entry: NumberedEntry & { readonly padBytes?: number })
 }
 
 /** The same entry, scanned, as a lane takes it. */
-export function makeHeader(entry: NumberedEntry & { readonly padBytes?: number }): EntryHeader {
+export function makeHeader(entry: MadeEntry): EntryHeader {
   return headerOf(makeEntry(entry));
 }
 

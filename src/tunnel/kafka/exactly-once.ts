@@ -7,6 +7,7 @@ import { failpoint } from '../../shared/failpoint.ts';
 import type { Logger } from '../../shared/logger.ts';
 import { sleep } from '../../shared/sleep.ts';
 import type { Frontier } from '../tunnel.ts';
+import { BatchPreparer } from './batch-preparer.ts';
 import { CheckpointTopic } from './checkpoint-topic.ts';
 import { frontierKey, frontierValue, type FrontierOwner, type FrontierRecord } from './frontier-record.ts';
 import type { KafkaCluster, TopicMetadata } from './kafka-cluster.ts';
@@ -184,20 +185,25 @@ export class ExactlyOnce {
 
   #partitionHost(): PartitionHost {
     const transactions = (): KafkaTransactions => this.transactions;
+    const limits = { targetBytes: FRONTIER_BATCH_BYTES, maxBytes: FRONTIER_BATCH_BYTES };
+    const { pool } = this.#host;
+    const hold = (bytes: number): void => this.#host.hold(bytes);
+    const fail = (error: unknown): void => this.#onError(error);
     return {
-      pool: this.#host.pool,
-      limits: { targetBytes: FRONTIER_BATCH_BYTES, maxBytes: FRONTIER_BATCH_BYTES },
+      pool,
+      preparer: new BatchPreparer({ pool, compressor: undefined, encoding: undefined, limits, hold, fail }),
+      limits,
       lanes: 1,
       compressor: undefined,
       withHeaders: false,
       get transactions() {
         return transactions();
       },
-      hold: (bytes) => this.#host.hold(bytes),
+      hold,
       ready: (partition, now) => this.#sender?.ready(partition, now),
       acknowledged: (batch) => this.transactions.acknowledged(batch),
       recordTooLarge: () => this.#host.fail(new Error('a frontier record is too large')),
-      fail: (error) => this.#onError(error),
+      fail,
     };
   }
 

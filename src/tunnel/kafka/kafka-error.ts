@@ -185,3 +185,22 @@ function cureOf(code: number): string {
       return "see the broker's log for the reason";
   }
 }
+
+/** A single record is longer than the broker takes, or than we may send. */
+export function recordTooLarge(
+  { ns, seconds, increment }: { ns: string; seconds: number; increment: number },
+  limits: { bytes: number; topic: string; maxBytes: number; maxMessageBytes: number },
+): KafkaTunnelError {
+  const { bytes, topic, maxBytes, maxMessageBytes } = limits;
+  const limit = bytes > maxBytes ? `the limit is ${maxBytes}` : 'which the broker refuses';
+  const ofTopic = `max.message.bytes of topic ${topic} (kafka-configs.sh --alter --entity-type topics --entity-name ${topic} --add-config max.message.bytes=${bytes})`;
+  const cure =
+    bytes > maxMessageBytes
+      ? `raise tunnel.kafka.producer.maxmessagebytes (now ${maxMessageBytes}), and if it is lower ${ofTopic}`
+      : `raise ${ofTopic}`;
+  return new KafkaTunnelError({
+    code: 'KAFKA_RECORD_TOO_LARGE',
+    message: `The record for ${ns} at ts ${seconds}:${increment} makes a batch of ${bytes} bytes, ${limit}`,
+    hint: `${cure}; then start again, it goes on with this entry`,
+  });
+}

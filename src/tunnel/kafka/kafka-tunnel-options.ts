@@ -1,6 +1,6 @@
 import type { KafkaConfig, KafkaExactlyOnceConfig } from '../../config/config.ts';
 import type { Compressor } from '../../message/compressor.ts';
-import type { EntryEncoder } from '../../message/entry-encoder.ts';
+import type { JsonFormat } from '../../message/create-entry-encoder.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { MemoryBudget } from '../../shared/memory-budget.ts';
 
@@ -18,8 +18,14 @@ export interface KafkaTunnelOptions extends KafkaConfig {
   readonly lanes: number;
   /** `tunnel.message`. */
   readonly message: 'raw' | 'bson' | 'json';
-  /** Makes the encoder of one lane, for bson and json. */
-  readonly newEncoder: () => EntryEncoder;
+  /** `tunnel.json.format`. */
+  readonly jsonFormat: JsonFormat;
+  /** Threads that encode bson and json; 0: the main thread does it. */
+  readonly encoderThreads: number;
+  /** Batches of fewer bytes of entries are encoded by the main thread all the same; default 32 KiB. */
+  readonly threadBytesMin?: number | undefined;
+  /** The compiled program of these threads, for those who run from the sources. */
+  readonly encoderProgram?: URL | undefined;
   /** Packs each log of raw messages. */
   readonly compressor: Compressor;
   readonly budget: MemoryBudget;

@@ -2,23 +2,32 @@ import { must } from '../../shared/assert.ts';
 import { Backoff } from '../../shared/backoff.ts';
 import { sleep } from '../../shared/sleep.ts';
 import type { LaneWriter, Tunnel, TunnelFrontiers, TunnelTraffic } from '../tunnel.ts';
+import { BatchPreparer, type ThreadedEncoding } from './batch-preparer.ts';
+import { BlockEncoder } from './block-encoder.ts';
 import { ChunkPool } from './chunk-pool.ts';
 import { loadCompressor, type RecordsCompressor } from './compression.ts';
 import { connectionOptions } from './connection-options.ts';
-import { DocumentKeyWriter } from './document-key-writer.ts';
-import { EntryLane } from './entry-lane.ts';
+import { createTopic } from './create-topic.ts';
+import { EncoderThreads } from './encoder-threads.ts';
 import { ExactlyOnce } from './exactly-once.ts';
 import { KafkaCluster, NotReadyError, type TopicMetadata } from './kafka-cluster.ts';
-import { describeCode, fatalError, fateOf, KafkaCode, KafkaTunnelError } from './kafka-error.ts';
+import {
+  describeCode,
+  fatalError,
+  fateOf,
+  KafkaCode,
+  KafkaTunnelError,
+  recordTooLarge,
+} from './kafka-error.ts';
 import type { KafkaLane, KafkaLaneHost } from './kafka-lane.ts';
 import type { KafkaTunnelOptions } from './kafka-tunnel-options.ts';
 import { KafkaTunnelStats } from './kafka-tunnel-stats.ts';
 import { LaneReceipts, type ReceiptHolder } from './lane-receipts.ts';
 import type { BatchLimits, PartitionHost } from './partition-host.ts';
+import { newLane, recordFormOf } from './new-lane.ts';
 import { PartitionWriter } from './partition-writer.ts';
 import type { EntryPlace, PendingBatch } from './pending-batch.ts';
 import { ProduceSender } from './produce-sender.ts';
-import { RawLane } from './raw-lane.ts';
 
 const BATCH_BYTES = 512 * 1024;
 /** Most bytes that are held while the budget has room. */
@@ -55,6 +64,7 @@ export class KafkaTunnel implements Tunnel {
   readonly #closed = new AbortController();
   readonly #exactlyOnce: ExactlyOnce | undefined;
   #compressor: RecordsCompressor | undefined;
+  #encoding: ThreadedEncoding | undefined;
   #sender: ProduceSender | undefined;
   #heldBytes = 0;
   #waiters: Array<() => void> = [];
@@ -101,6 +111,7 @@ export class KafkaTunnel implements Tunnel {
   async open(signal: AbortSignal): Promise<void> {
     const { logger } = this.#o;
     this.#compressor = await loadCompressor(this.#o.compression);
+    this.#encoding = this.#newEncoding();
     const requestTimeoutMs = this.#o.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
     const cluster = new KafkaCluster({
       brokers: this.#o.brokers,
@@ -146,11 +157,11 @@ export class KafkaTunnel implements Tunnel {
     this.#closed.abort();
     this.#sender?.stop();
     for (const partition of this.#partitions) partition.dispose();
-    const aborted = this.#exactlyOnce?.dispose();
+    const ended = Promise.all([this.#exactlyOnce?.dispose(), this.#encoding?.threads[Symbol.asyncDispose]()]);
     this.#o.budget.give(this.#heldBytes);
     this.#heldBytes = 0;
     this.#wakeAll();
-    await aborted;
+    await ended;
   }
 
   /** @throws NotReadyError when it may work later */
@@ -158,7 +169,11 @@ export class KafkaTunnel implements Tunnel {
     const { topic: name } = this.#o;
     let topic = await cluster.topic(name, signal);
     if (topic.errorCode === KafkaCode.unknownTopicOrPartition)
-      topic = await this.#create(cluster, topic, signal);
+      topic = await createTopic(
+        cluster,
+        { topic: name, creation: this.#o.topicCreation, missing: topic, logger: this.#o.logger },
+        signal,
+      );
     if (topic.errorCode !== KafkaCode.none) {
       if (fateOf(topic.errorCode) === 'fatal') throw fatalError(topic.errorCode, `Topic ${name}`);
       throw new NotReadyError(`Topic ${name}: ${describeCode(topic.errorCode)}`, { hasAnswered: true });
@@ -193,6 +208,15 @@ export class KafkaTunnel implements Tunnel {
     await this.#waitUntil(() => signal.aborted || exactlyOnce.transactions.commits > 0, signal);
   }
 
+  #newEncoding(): ThreadedEncoding | undefined {
+    const { message, encoderThreads: count, encoderProgram: program, compression } = this.#o;
+    if (count === 0 || message === 'raw') return undefined;
+    const form = recordFormOf(this.#o);
+    const fail = (error: unknown): void => this.#fail(error);
+    const threads = new EncoderThreads({ count, program, form, compression, fail });
+    return { threads, threadBytesMin: this.#o.threadBytesMin, blocks: new BlockEncoder(form) };
+  }
+
   #newExactlyOnce(): ExactlyOnce | undefined {
     const { exactlyOnce: options, topicCreation, topic, logger, requestTimeoutMs } = this.#o;
     if (options === undefined) return undefined;
@@ -212,31 +236,6 @@ export class KafkaTunnel implements Tunnel {
       onCommitted: () => this.#wakeAll(),
       fail: (error) => this.#fail(error),
     });
-  }
-
-  async #create(cluster: KafkaCluster, missing: TopicMetadata, signal: AbortSignal): Promise<TopicMetadata> {
-    const { topic: name, topicCreation, logger } = this.#o;
-    if (!topicCreation.enabled) {
-      throw new KafkaTunnelError({
-        code: 'KAFKA_NO_TOPIC',
-        message: `There is no topic ${name} in this Kafka`,
-        hint: `create it (kafka-topics.sh --create --topic ${name}), or set tunnel.kafka.topic.create = true`,
-      });
-    }
-    const { partitions, replicationFactor } = topicCreation;
-    await cluster.createTopic(
-      { name, partitions, replicationFactor, controller: missing.controller },
-      signal,
-    );
-    logger.info({ topic: name, partitions }, 'topic created');
-    // Brokers learn of it a moment after the controller has answered; until then this counts as passing.
-    const topic = await cluster.topic(name, signal);
-    if (topic.errorCode === KafkaCode.unknownTopicOrPartition) {
-      throw new NotReadyError(`Topic ${name} has been created and is not known to all brokers yet`, {
-        hasAnswered: true,
-      });
-    }
-    return topic;
   }
 
   #checkPartitions({ leaders }: TopicMetadata): void {
@@ -269,6 +268,14 @@ export class KafkaTunnel implements Tunnel {
   #partitionHost(): PartitionHost {
     return {
       pool: this.#pool,
+      preparer: new BatchPreparer({
+        pool: this.#pool,
+        compressor: this.#compressor,
+        encoding: this.#encoding,
+        limits: this.#limits,
+        hold: (bytes) => this.#hold(bytes),
+        fail: (error) => this.#fail(error),
+      }),
       limits: this.#limits satisfies BatchLimits,
       lanes: this.#o.lanes,
       compressor: this.#compressor,
@@ -340,10 +347,10 @@ export class KafkaTunnel implements Tunnel {
   }
 
   #acknowledged(batch: PendingBatch): void {
-    const { laneBytes, builder, receipts } = batch;
+    const { laneBytes, count, receipts } = batch;
     for (let lane = 0; lane < laneBytes.length; lane++) this.#lanes[lane].pendingBytes -= laneBytes[lane];
     this.stats.batches++;
-    this.stats.records += builder.count;
+    this.stats.records += count;
     this.stats.bytes += batch.sentBytes;
     for (const receipt of receipts) receipt.waitsFor--;
     for (const receipt of receipts) receipt.settle();
@@ -351,22 +358,9 @@ export class KafkaTunnel implements Tunnel {
     this.#wakeAll();
   }
 
-  #recordTooLarge({ ns, seconds, increment }: EntryPlace, bytes: number): void {
-    const { maxBytes } = this.#limits;
+  #recordTooLarge(place: EntryPlace, bytes: number): void {
     const { topic, maxMessageBytes } = this.#o;
-    const limit = bytes > maxBytes ? `the limit is ${maxBytes}` : 'which the broker refuses';
-    const ofTopic = `max.message.bytes of topic ${topic} (kafka-configs.sh --alter --entity-type topics --entity-name ${topic} --add-config max.message.bytes=${bytes})`;
-    const cure =
-      bytes > maxMessageBytes
-        ? `raise tunnel.kafka.producer.maxmessagebytes (now ${maxMessageBytes}), and if it is lower ${ofTopic}`
-        : `raise ${ofTopic}`;
-    this.#fail(
-      new KafkaTunnelError({
-        code: 'KAFKA_RECORD_TOO_LARGE',
-        message: `The record for ${ns} at ts ${seconds}:${increment} makes a batch of ${bytes} bytes, ${limit}`,
-        hint: `${cure}; then start again, it goes on with this entry`,
-      }),
-    );
+    this.#fail(recordTooLarge(place, { bytes, topic, maxMessageBytes, maxBytes: this.#limits.maxBytes }));
   }
 
   #fail(error: unknown): void {
@@ -384,13 +378,4 @@ export class KafkaTunnel implements Tunnel {
     this.#waiters = [];
     for (const wake of waiters) wake();
   }
-}
-
-function newLane(
-  options: KafkaTunnelOptions,
-  lane: { index: number; host: KafkaLaneHost; receipts: LaneReceipts },
-): LaneWriter & KafkaLane {
-  if (options.message === 'raw') return new RawLane({ ...lane, compressor: options.compressor });
-  const keys = options.partitioner === 'key' ? new DocumentKeyWriter() : undefined;
-  return new EntryLane({ ...lane, encoder: options.newEncoder(), keys });
 }

@@ -1,3 +1,4 @@
+import type { BatchPreparer } from './batch-preparer.ts';
 import type { ChunkPool } from './chunk-pool.ts';
 import type { RecordsCompressor } from './compression.ts';
 import type { PartitionWriter } from './partition-writer.ts';
@@ -34,6 +35,7 @@ export interface BatchTransactions {
 /** The tunnel, as its partitions see it. */
 export interface PartitionHost {
   readonly pool: ChunkPool;
+  readonly preparer: BatchPreparer;
   readonly limits: BatchLimits;
   readonly lanes: number;
   readonly compressor: RecordsCompressor | undefined;

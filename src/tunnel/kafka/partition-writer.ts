@@ -4,7 +4,6 @@ import { must } from '../../shared/assert.ts';
 import type { ByteWriter } from '../../shared/byte-writer.ts';
 import type { PartitionHost, ProducerIdentity } from './partition-host.ts';
 import { PendingBatch, type EntryPlace, type Receipt } from './pending-batch.ts';
-import { BATCH_HEADER_BYTES } from './record-batch-builder.ts';
 import { splitBatch } from './split-batch.ts';
 
 /** A broker keeps the last five batches of a producer to recognise repeats: more in flight would not be safe. */
@@ -59,13 +58,14 @@ export class PartitionWriter {
   }
 
   /**
-   * Adds a record whose value `encoder` writes for the entry.
+   * Adds a record whose value `encoder` writes for the entry, now or, where encoding has threads, one like it later.
    * @param key undefined: a record without a key
-   * @returns the bytes of the record
+   * @returns the bytes of the record, or of the entry if it is encoded later
    * @throws what the encoder throws
    */
   append(lane: number, header: EntryHeader, encoder: EntryEncoder, key: ByteWriter | undefined): number {
-    const batch = (this.#open ??= this.#newBatch(header));
+    const batch = (this.#open ??= this.#newBatch(header, this.#host.preparer.gathers));
+    if (batch.block !== undefined) return this.#appended(lane, batch.block.append(header), header, key);
     const before = batch.builder.length;
     batch.builder.append(header, encoder, key);
     return this.#appended(lane, batch.builder.length - before, header, key);
@@ -83,7 +83,7 @@ export class PartitionWriter {
     record: { bytes: Buffer; valueEnd: number; key?: ByteWriter },
   ): number {
     const { bytes, valueEnd, key } = record;
-    const batch = (this.#open ??= this.#newBatch(place));
+    const batch = (this.#open ??= this.#newBatch(place, false));
     const before = batch.builder.length;
     batch.builder.appendBytes({
       timestampMs: Date.now(),
@@ -99,7 +99,7 @@ export class PartitionWriter {
   /** Makes `receipt` wait for everything appended so far, and has it sent soon. */
   attach(receipt: Receipt): void {
     const open = this.#open;
-    const newest = open !== undefined && open.builder.count > 0 ? open : this.#batches.at(-1);
+    const newest = open !== undefined && open.count > 0 ? open : this.#batches.at(-1);
     if (newest === undefined) return;
     receipt.waitsFor++;
     newest.receipts.push(receipt);
@@ -109,19 +109,19 @@ export class PartitionWriter {
   /** Sends what has been appended as soon as the broker has a free slot. */
   requestFlush(): void {
     const open = this.#open;
-    if (open === undefined || open.builder.count === 0 || open.flushRequested) return;
+    if (open === undefined || open.count === 0 || open.flushRequested) return;
     open.flushRequested = true;
     this.#host.ready(this, false);
   }
 
   /** Ends the batch that is being filled, for a transaction that ends here. */
   sealOpen(): void {
-    if (this.#open !== undefined && this.#open.builder.count > 0) this.#seal();
+    if (this.#open !== undefined && this.#open.count > 0) this.#seal();
   }
 
   /** Whether anything is not yet acknowledged. */
   get isBusy(): boolean {
-    return this.#batches.length > 0 || (this.#open !== undefined && this.#open.builder.count > 0);
+    return this.#batches.length > 0 || (this.#open !== undefined && this.#open.count > 0);
   }
 
   /**
@@ -137,7 +137,7 @@ export class PartitionWriter {
     while (this.#batches[this.#next]?.acknowledged) this.#next++;
     const { transactions } = this.#host;
     if (this.#next === this.#batches.length) {
-      if (this.#open?.flushRequested !== true || this.#open.builder.count === 0) return undefined;
+      if (this.#open?.flushRequested !== true || this.#open.count === 0) return undefined;
       if (transactions?.admits(this, transactions.filling) === false) return undefined;
       this.#seal();
     }
@@ -171,7 +171,7 @@ export class PartitionWriter {
     for (let first = this.#batches[0]; first?.acknowledged; first = this.#batches[0]) {
       this.#batches.shift();
       if (this.#next > 0) this.#next--;
-      this.#release(first);
+      this.#host.preparer.release(first);
       this.#host.acknowledged(first);
     }
   }
@@ -192,7 +192,7 @@ export class PartitionWriter {
   tooLarge(batch: PendingBatch, trouble: string): void {
     this.undone(trouble);
     if (batch !== this.#batches[0]) return;
-    if (batch.builder.count === 1) {
+    if (batch.count === 1) {
       this.#host.recordTooLarge(batch, batch.wireBytes.length);
       return;
     }
@@ -230,32 +230,32 @@ export class PartitionWriter {
   /** Gives all memory back; nothing can be sent any more. */
   dispose(): void {
     this.blocked = true;
-    for (const batch of this.#batches.splice(0)) this.#release(batch);
-    if (this.#open !== undefined) this.#release(this.#open);
+    const { preparer } = this.#host;
+    for (const batch of this.#batches.splice(0)) preparer.release(batch);
+    if (this.#open !== undefined) preparer.release(this.#open);
     this.#open = undefined;
   }
 
-  #newBatch(first: EntryPlace): PendingBatch {
+  #newBatch(first: EntryPlace, gathers: boolean): PendingBatch {
     const { pool, limits, lanes, withHeaders } = this.#host;
     // As large as the last one was, so that a quiet partition holds little.
     const chunk = pool.take(Math.min(limits.targetBytes, this.#lastLength + this.#lastLength / 4));
     this.#host.hold(chunk.length);
-    return new PendingBatch(first, chunk, { lanes, withHeaders });
+    return new PendingBatch(first, chunk, { lanes, withHeaders, gathers });
   }
 
   /** Counts the record that has just been added, and seals the batch when it is full. Returns the record's bytes. */
   #appended(lane: number, recordBytes: number, place: EntryPlace, key: ByteWriter | undefined): number {
     const batch = must(this.#open, 'a record was added to no batch');
-    const { builder } = batch;
-    if (builder.out.bytes !== batch.chunk) this.#noteGrowth(batch);
-    const { limits, compressor } = this.#host;
-    if (builder.length > limits.maxBytes) {
-      if (builder.count > 1) return this.#moveLast(lane, place, key);
-      if (compressor === undefined) this.#host.recordTooLarge(batch, builder.length);
+    const { builder, block } = batch;
+    const { limits, preparer } = this.#host;
+    this.#noteGrowth(batch, block?.chunk ?? builder.out.bytes);
+    if (block === undefined && builder.count > 1 && builder.length > limits.maxBytes) {
+      return this.#moveLast(lane, place, key);
     }
     batch.laneBytes[lane] += recordBytes;
     this.#host.transactions?.appended(recordBytes);
-    if (builder.length + recordBytes >= limits.targetBytes) {
+    if (preparer.lengthOf(batch) + recordBytes >= limits.targetBytes) {
       this.#seal();
       this.#host.ready(this, true);
     }
@@ -265,7 +265,7 @@ export class PartitionWriter {
   /** The last record made the batch too long: it becomes the first of the next batch. */
   #moveLast(lane: number, place: EntryPlace, key: ByteWriter | undefined): number {
     const { builder } = must(this.#open, 'there is no record to move');
-    const next = this.#newBatch(place);
+    const next = this.#newBatch(place, false);
     const before = next.builder.length;
     next.builder.appendBytes({
       timestampMs: Date.now(),
@@ -282,108 +282,93 @@ export class PartitionWriter {
     return this.#appended(lane, next.builder.length - before, place, key);
   }
 
-  #noteGrowth(batch: PendingBatch): void {
-    const { bytes } = batch.builder.out;
-    this.#host.pool.give(batch.chunk);
-    batch.chunk = bytes;
-    this.#setHeld(batch, bytes.length);
-  }
-
-  #setHeld(batch: PendingBatch, bytes: number): void {
-    this.#host.hold(bytes - batch.heldBytes);
-    batch.heldBytes = bytes;
+  #noteGrowth(batch: PendingBatch, chunk: Buffer): void {
+    if (chunk === batch.chunk) return;
+    const { pool, preparer } = this.#host;
+    pool.give(batch.chunk);
+    batch.chunk = chunk;
+    preparer.setHeld(batch, chunk.length);
   }
 
   #seal(): void {
     const batch = must(this.#open, 'there is no batch to seal');
     this.#open = undefined;
-    this.#lastLength = batch.builder.length;
+    this.#lastLength = batch.block?.length ?? batch.builder.length;
     batch.transaction = this.#host.transactions?.filling ?? 0;
     this.#host.transactions?.sealed();
     this.#number(batch);
     this.#batches.push(batch);
-    this.#pack(batch);
+    this.#prepare(batch);
+  }
+
+  #prepare(batch: PendingBatch): void {
+    this.#host.preparer.prepare(batch, () => this.#prepared(batch));
+  }
+
+  /** The batch is encoded and packed. Only then is it known how long it is. */
+  #prepared(batch: PendingBatch): void {
+    const { limits } = this.#host;
+    if (batch.packed === undefined && batch.count > 1 && batch.builder.length > limits.maxBytes) {
+      this.#divide(batch);
+      return;
+    }
+    this.#finish(batch);
+    const { length: bytes } = batch.wireBytes;
+    if (bytes > limits.maxBytes) this.#host.recordTooLarge(batch, bytes);
+    else this.#host.ready(this, false);
   }
 
   /** Halves batches until all are as long as the broker may take; sequences stay as they are, record by record. */
   #splitAll(): void {
     this.#mustSplit = false;
-    const { limits, pool, lanes, transactions } = this.#host;
+    const { limits } = this.#host;
     for (let i = 0; i < this.#batches.length;) {
-      const batch = this.#batches[i];
-      const { builder } = batch;
-      if (batch.acknowledged || builder.count === 1 || builder.length <= limits.targetBytes) {
-        i++;
-        continue;
-      }
-      const halves = splitBatch(batch, (first, bytes) => {
-        const half = new PendingBatch(first, pool.take(bytes), { lanes, withHeaders: false });
-        this.#host.hold(half.heldBytes);
-        half.transaction = batch.transaction;
-        return half;
-      });
-      transactions?.divided(batch.transaction);
-      this.#release(batch);
-      this.#batches.splice(i, 1, ...halves);
-      let sequence = batch.baseSequence;
-      for (const half of halves) {
-        half.baseSequence = sequence;
-        sequence = (sequence + half.builder.count) & SEQUENCE_MASK;
-        this.#pack(half);
-      }
+      const { acknowledged, block, builder } = this.#batches[i];
+      const isDone = acknowledged || block !== undefined || builder.count === 1;
+      if (isDone || builder.length <= limits.targetBytes) i++;
+      else this.#divide(this.#batches[i]);
     }
+  }
+
+  /** Puts two halves in the place of a batch that is not on its way. */
+  #divide(batch: PendingBatch): void {
+    const { pool, lanes, transactions, preparer } = this.#host;
+    const halves = splitBatch(batch, (first, bytes) => {
+      const half = new PendingBatch(first, pool.take(bytes), { lanes, withHeaders: false });
+      this.#host.hold(half.heldBytes);
+      half.transaction = batch.transaction;
+      return half;
+    });
+    transactions?.divided(batch.transaction);
+    preparer.release(batch);
+    this.#batches.splice(this.#batches.indexOf(batch), 1, ...halves);
+    let sequence = batch.baseSequence;
+    for (const half of halves) {
+      half.baseSequence = sequence;
+      sequence = (sequence + half.count) & SEQUENCE_MASK;
+    }
+    for (const half of halves) this.#prepare(half);
   }
 
   #number(batch: PendingBatch): void {
     batch.baseSequence = this.#nextSequence;
-    this.#nextSequence = (this.#nextSequence + batch.builder.count) & SEQUENCE_MASK;
-  }
-
-  #pack(batch: PendingBatch): void {
-    const { compressor } = this.#host;
-    if (compressor === undefined) {
-      this.#finish(batch);
-      return;
-    }
-    const packed = compressor.compress(batch.builder.records);
-    if (packed instanceof Promise) {
-      packed.then(
-        (records) => this.#packed(batch, records),
-        (error: unknown) => this.#host.fail(error),
-      );
-    } else {
-      this.#packed(batch, packed);
-    }
-  }
-
-  #packed(batch: PendingBatch, records: Uint8Array): void {
-    // Split or given up while it was being packed.
-    if (batch.heldBytes === 0) return;
-    const length = BATCH_HEADER_BYTES + records.length;
-    if (length < batch.builder.length) {
-      batch.packed = Buffer.allocUnsafeSlow(length);
-      batch.packed.set(records, BATCH_HEADER_BYTES);
-      this.#setHeld(batch, batch.chunk.length + length);
-    }
-    this.#finish(batch);
-    const { length: bytes } = batch.wireBytes;
-    if (bytes > this.#host.limits.maxBytes) this.#host.recordTooLarge(batch, bytes);
-    else this.#host.ready(this, false);
+    this.#nextSequence = (this.#nextSequence + batch.count) & SEQUENCE_MASK;
   }
 
   #finish(batch: PendingBatch): void {
-    const { compressor } = this.#host;
-    const bits = batch.packed === undefined ? 0 : (compressor?.bits ?? 0);
-    batch.wire = batch.packed ?? batch.builder.out.view();
+    const { compressor, transactions } = this.#host;
+    const { packed, builder, checksum, baseSequence } = batch;
+    batch.wire = packed ?? builder.out.view();
     batch.sentBytes = batch.wire.length;
     const { id: producerId, epoch: producerEpoch } = this.#producer;
-    const producer = { producerId, producerEpoch, baseSequence: batch.baseSequence };
-    batch.builder.finish(batch.wire, producer, bits, this.#host.transactions !== undefined);
-  }
-
-  #release(batch: PendingBatch): void {
-    this.#host.pool.give(batch.chunk);
-    this.#setHeld(batch, 0);
-    batch.wire = batch.packed = undefined;
+    builder.finish(
+      batch.wire,
+      { producerId, producerEpoch, baseSequence },
+      {
+        compression: packed === undefined ? 0 : compressor?.bits,
+        transactional: transactions !== undefined,
+        checksum,
+      },
+    );
   }
 }

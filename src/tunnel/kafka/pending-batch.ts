@@ -1,5 +1,6 @@
 import { must } from '../../shared/assert.ts';
 import { ByteWriter } from '../../shared/byte-writer.ts';
+import { EntryBlock } from './entry-block.ts';
 import { RecordBatchBuilder } from './record-batch-builder.ts';
 
 /** Where an entry comes from, for error messages. */
@@ -20,10 +21,13 @@ export interface Receipt {
 
 /** A batch from its first record until the broker has acknowledged it. */
 export class PendingBatch implements EntryPlace {
+  /** Its records, once they are encoded. */
   readonly builder: RecordBatchBuilder;
+  /** Entries that have still to be encoded; undefined: the builder has all. */
+  block: EntryBlock | undefined;
   /** The buffer it is built in; may be replaced by a larger one. */
   chunk: Buffer;
-  /** Bytes of memory it holds. */
+  /** Bytes of memory it holds; 0: it has been given up. */
   heldBytes: number;
   /** Record bytes by lane. */
   readonly laneBytes: Float64Array;
@@ -36,6 +40,8 @@ export class PendingBatch implements EntryPlace {
   flushRequested = false;
   /** The packed records behind room for the header; undefined when they are sent as they are. */
   packed: Buffer | undefined;
+  /** Checksum of what is sent behind the header, when it is known already. */
+  checksum: number | undefined;
   /** The finished batch, as it goes to the broker; undefined before. */
   wire: Buffer | undefined;
   /** Length of {@link wire}, also after it has been given back. */
@@ -50,9 +56,20 @@ export class PendingBatch implements EntryPlace {
     return must(this.wire, 'a batch was sent before it was finished');
   }
 
-  constructor(first: EntryPlace, chunk: Buffer, options: { lanes: number; withHeaders: boolean }) {
+  /** How many records it has, or will have when they are encoded. */
+  get count(): number {
+    return this.block?.count ?? this.builder.count;
+  }
+
+  /** @param options.gathers take entries in a block instead of encoding them at once */
+  constructor(
+    first: EntryPlace,
+    chunk: Buffer,
+    options: { lanes: number; withHeaders: boolean; gathers?: boolean },
+  ) {
     const out = new ByteWriter(0);
-    out.bytes = chunk;
+    if (options.gathers === true) this.block = new EntryBlock(chunk);
+    else out.bytes = chunk;
     this.builder = new RecordBatchBuilder(out, options.withHeaders);
     this.chunk = chunk;
     this.heldBytes = chunk.length;

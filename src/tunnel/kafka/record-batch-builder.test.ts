@@ -27,7 +27,7 @@ function keyOf(text: string): ByteWriter {
 
 function finished(builder: RecordBatchBuilder): Buffer {
   const wire = builder.out.view();
-  builder.finish(wire, producer, 0);
+  builder.finish(wire, producer);
   return wire;
 }
 
@@ -96,7 +96,7 @@ describe('a record batch', () => {
     const builder = new RecordBatchBuilder(new ByteWriter(64));
     builder.append(anEntry, new GivenValue(), undefined);
     const wire = finished(builder);
-    builder.finish(wire, { producerId: 5n, producerEpoch: 0, baseSequence: 0 }, 0);
+    builder.finish(wire, { producerId: 5n, producerEpoch: 0, baseSequence: 0 });
     expect(decode(wire)).toMatchObject({ producerId: 5n, producerEpoch: 0, firstSequence: 0 });
     expect(wire.readUInt32BE(17)).toBe(crc32c(wire.subarray(21)));
   });

@@ -1,6 +1,7 @@
 import type { EntryEncoder } from '../../message/entry-encoder.ts';
 import type { EntryHeader } from '../../oplog/entry-header.ts';
 import type { ByteWriter } from '../../shared/byte-writer.ts';
+import { crc32cCombine } from './crc32c-combine.ts';
 import { crc32c } from './crc32c.ts';
 import { writeEntryHeaders } from './record-headers.ts';
 import { lengthWidth, writeVarint, writeVarlong } from './varint.ts';
@@ -14,6 +15,13 @@ export interface BatchProducer {
 
 /** Bits 0-2 of a batch's attributes. */
 export type CompressionBits = 0 | 1 | 2 | 3 | 4;
+
+/** What the header of a batch says besides who sends it. */
+export interface BatchForm {
+  readonly compression?: CompressionBits | undefined;
+  readonly transactional?: boolean;
+  readonly checksum?: number | undefined;
+}
 
 /** The fixed header of a record batch, magic 2 (Kafka protocol guide, "Record Batch"). */
 export const BATCH_HEADER_BYTES = 61;
@@ -120,6 +128,14 @@ export class RecordBatchBuilder {
     this.#end(bodyAt, valueLengthAt, this.out.length - (record.headersEnd - record.end));
   }
 
+  /** Takes records that another builder has made, all of the same time. */
+  adopt(records: { bytes: Buffer; length: number; count: number; timestampMs: number }): void {
+    this.out.bytes = records.bytes;
+    this.out.length = records.length;
+    this.count = records.count;
+    this.#baseTimestamp = this.#maxTimestamp = records.timestampMs;
+  }
+
   /** Takes the last record away again; its bytes stay where they are until the next append. */
   dropLast(): void {
     this.count--;
@@ -184,8 +200,10 @@ export class RecordBatchBuilder {
   /**
    * Writes the header over the first bytes of `batch`, which holds the records, packed or not, behind it.
    * @param batch `out.view()`, or a copy with packed records
+   * @param form.checksum CRC-32C of what lies behind the header, when it is known
    */
-  finish(batch: Buffer, producer: BatchProducer, compression: CompressionBits, transactional = false): void {
+  finish(batch: Buffer, producer: BatchProducer, form: BatchForm = {}): void {
+    const { compression = 0, transactional = false, checksum } = form;
     batch.fill(0, 0, BATCH_LENGTH_AT);
     batch.writeInt32BE(batch.length - LEADER_EPOCH_AT, BATCH_LENGTH_AT);
     batch.writeInt32BE(-1, LEADER_EPOCH_AT);
@@ -198,6 +216,13 @@ export class RecordBatchBuilder {
     batch.writeInt16BE(producer.producerEpoch, PRODUCER_EPOCH_AT);
     batch.writeInt32BE(producer.baseSequence, BASE_SEQUENCE_AT);
     batch.writeInt32BE(this.count, COUNT_AT);
-    batch.writeUInt32BE(crc32c(batch.subarray(ATTRIBUTES_AT)), CRC_AT);
+    batch.writeUInt32BE(checksumOf(batch, checksum), CRC_AT);
   }
+}
+
+/** The checksum covers everything behind itself: the rest of the header, and the records. */
+function checksumOf(batch: Buffer, records: number | undefined): number {
+  if (records === undefined) return crc32c(batch.subarray(ATTRIBUTES_AT));
+  const header = crc32c(batch.subarray(ATTRIBUTES_AT, BATCH_HEADER_BYTES));
+  return crc32cCombine(header, records, batch.length - BATCH_HEADER_BYTES);
 }

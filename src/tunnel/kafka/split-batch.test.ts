@@ -38,7 +38,7 @@ test('both halves together hold what the batch held, in order', () => {
 
 function recordsOf({ builder }: PendingBatch): unknown[] {
   const wire = Buffer.from(builder.out.view());
-  builder.finish(wire, { producerId: 1n, producerEpoch: 0, baseSequence: 0 }, 0);
+  builder.finish(wire, { producerId: 1n, producerEpoch: 0, baseSequence: 0 });
   const batch = readRecordsBatch(Reader.from(wire));
   return batch.records.map(({ timestampDelta, key, value }) => [
     batch.firstTimestamp + timestampDelta,

@@ -17,6 +17,8 @@ export interface FaultStageOptions {
   /** More than one: with master_quorum. */
   readonly collectors: number;
   readonly message: 'bson' | 'raw';
+  /** `lanes.threads`; default 0. */
+  readonly threads?: number;
 }
 
 export const DATABASE = 'faults';
@@ -101,6 +103,7 @@ export async function startFaultStage(options: FaultStageOptions): Promise<Fault
       'tunnel.message': options.message,
       'tunnel.kafka.partition_number': PARTITIONS,
       'tunnel.kafka.delivery': options.delivery,
+      'lanes.threads': options.threads ?? 0,
       ...(options.collectors > 1 ? { master_quorum: true } : {}),
     };
     const run = async (more: Partial<RunCollectorOptions> = {}): Promise<RunningCollector> =>
