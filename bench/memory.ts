@@ -8,6 +8,7 @@ import { runCollector, type RunningCollector } from '../testbed/run-collector.ts
 import { startKafka, type TestKafka } from '../testbed/start-kafka.ts';
 import { startMongo } from '../testbed/start-mongo.ts';
 import { prepareBacklog } from './backlog.ts';
+import { deliveredEntries } from './delivered-entries.ts';
 import { usageOf } from './process-usage.ts';
 import { printTable } from './table.ts';
 
@@ -72,7 +73,7 @@ async function main(): Promise<void> {
       ...Object.fromEntries(options.set.map((line) => line.split(/=(.*)/, 2))),
     },
   });
-  await eventually(async () => (await delivered(collector)) > 0, { what: 'the first delivery' });
+  await eventually(async () => (await deliveredEntries(collector)) > 0, { what: 'the first delivery' });
   const figures = await frozen(kafka, collector, mongo.url);
   for (const { bytes, count } of LARGE) figures.push(await large(collector, client, { bytes, count }));
   printTable(
@@ -118,7 +119,7 @@ async function large(
   client: MongoClient,
   { bytes, count }: { bytes: number; count: number },
 ): Promise<MemoryFigures> {
-  const before = await delivered(collector);
+  const before = await deliveredEntries(collector);
   const text = 'x'.repeat(bytes - 1024);
   return watch(collector, `${count} documents of ${(bytes / MEBIBYTE).toFixed(1)} MiB`, async () => {
     for (let i = 0; i < count; i++) await client.db('bench').collection('large').insertOne({ text });
@@ -147,14 +148,9 @@ async function watch(
 }
 
 async function reach(collector: RunningCollector, entries: number): Promise<void> {
-  await eventually(async () => (await delivered(collector)) >= entries, {
+  await eventually(async () => (await deliveredEntries(collector)) >= entries, {
     what: `${entries} deliveries`,
     timeoutMs: CATCH_UP_TIMEOUT_MS,
     everyMs: 100,
   });
-}
-
-async function delivered(collector: RunningCollector): Promise<number> {
-  const text = await collector.text('/metrics');
-  return Number(/^oplogue_entries_durable_total\{[^}]*\} (\d+)/m.exec(text)?.[1] ?? 0);
 }
