@@ -82,6 +82,12 @@ async function main(): Promise<void> {
       perSecond,
       writeConcern,
       seconds: Number(options.seconds),
+      pids: {
+        collector: collector.pid,
+        mongod: mongo.members[0].pid,
+        broker: kafka.pid,
+        load: process.pid,
+      },
     });
     figures.push({ name, ...measured });
     const idleSeconds = Number(options['idle-seconds']);
@@ -123,7 +129,7 @@ function report(
   idle: IdleFigures | undefined,
 ): void {
   printTable(
-    figures.map(({ name, inserts, insertsPerSecond, p50Ms, p90Ms, p99Ms, maxMs }) => ({
+    figures.map(({ name, inserts, insertsPerSecond, p50Ms, p90Ms, p99Ms, maxMs, cpuPercent }) => ({
       'inserts, write concern': name,
       inserts,
       'a second': Math.round(insertsPerSecond),
@@ -131,6 +137,9 @@ function report(
       'p90 ms': p90Ms.toFixed(1),
       'p99 ms': p99Ms.toFixed(1),
       'max ms': maxMs.toFixed(1),
+      ...Object.fromEntries(
+        Object.entries(cpuPercent).map(([process, percent]) => [`${process} CPU %`, percent.toFixed(0)]),
+      ),
     })),
   );
   if (idle !== undefined) {

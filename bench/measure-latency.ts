@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Consumer } from '@platformatic/kafka';
 import type { Collection, MongoClient } from 'mongodb';
+import { usageOf } from './process-usage.ts';
 
 export interface LatencyRun {
   readonly client: MongoClient;
@@ -9,6 +10,8 @@ export interface LatencyRun {
   readonly perSecond: number;
   readonly writeConcern: 'majority' | 1;
   readonly seconds: number;
+  /** Whose CPU is measured, by name. */
+  readonly pids: Readonly<Record<string, number>>;
 }
 
 /** From the server's acknowledgement of an insert to the record's arrival at a consumer; never below 0. */
@@ -19,6 +22,8 @@ export interface LatencyFigures {
   readonly p90Ms: number;
   readonly p99Ms: number;
   readonly maxMs: number;
+  /** While the inserts ran without those that are not counted, in percent of one core. */
+  readonly cpuPercent: Readonly<Record<string, number>>;
 }
 
 interface Numbered {
@@ -52,15 +57,30 @@ export async function measureLatency(run: LatencyRun): Promise<LatencyFigures> {
   });
   try {
     const writer = new SteadyInserts(run, acknowledgedAtMs);
+    const cpu = measureCpu(run);
     const inserts = await writer.run();
     const deadline = performance.now() + ARRIVAL_TIMEOUT_MS;
     while (arrivedAtMs.size < inserts && performance.now() < deadline) await sleep(TICK_MS);
     if (arrivedAtMs.size < inserts) throw new Error(`Only ${arrivedAtMs.size} of ${inserts} inserts arrived`);
-    return figuresOf(acknowledgedAtMs, arrivedAtMs, run);
+    return { ...figuresOf(acknowledgedAtMs, arrivedAtMs, run), cpuPercent: await cpu };
   } finally {
     await stream.close();
     await consumer.close();
   }
+}
+
+/** What each process takes between the warm-up and the last insert. */
+async function measureCpu({ pids, seconds }: LatencyRun): Promise<Record<string, number>> {
+  const usage = (): number[] => Object.values(pids).map((pid) => usageOf(pid).cpuMs);
+  await sleep(WARM_UP_SECONDS * 1000);
+  const before = usage();
+  const startedAtMs = performance.now();
+  await sleep(seconds * 1000);
+  const after = usage();
+  const elapsedMs = performance.now() - startedAtMs;
+  return Object.fromEntries(
+    Object.keys(pids).map((name, i) => [name, ((after[i] - before[i]) / elapsedMs) * 100]),
+  );
 }
 
 /** Commands are sent by the clock, whether or not the ones before have been answered. */
@@ -112,7 +132,7 @@ function figuresOf(
   acknowledgedAtMs: ReadonlyMap<number, number>,
   arrivedAtMs: ReadonlyMap<number, number>,
   { perSecond, seconds }: LatencyRun,
-): LatencyFigures {
+): Omit<LatencyFigures, 'cpuPercent'> {
   const first = perSecond * WARM_UP_SECONDS;
   const latencies: number[] = [];
   for (const [number, arrivedMs] of arrivedAtMs) {

@@ -6,11 +6,13 @@ import { formatPosition, incrementOf, secondsOf, type Position } from '../oplog/
 import { assert, must } from '../shared/assert.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { MemoryBudget } from '../shared/memory-budget.ts';
+import { sleep } from '../shared/sleep.ts';
 import type { BatchSizer } from './batch-sizer.ts';
 import type { RawBatch } from './change-source.ts';
 import { dropFirst, extentOf, isCommandEntry, type BatchExtent } from './oplog-batch.ts';
 import { OPLOG_COLLECTION, OPLOG_DATABASE, readOldest, readOplogWindow } from './oplog-window.ts';
 import { ForeignPositionError, PositionLostError } from './position-lost-error.ts';
+import { ReadPace } from './read-pace.ts';
 
 /** `majority` reads only what no rollback can take back. */
 export type ReadConcernLevel = 'majority' | 'local';
@@ -46,6 +48,9 @@ export class OplogTail {
   #last: Position;
   #proven: boolean;
   #cursor: RawCursor | undefined;
+  readonly #pace = new ReadPace();
+  /** How long the next request waits. */
+  #waitMs = 0;
 
   constructor(options: OplogTailOptions) {
     this.#options = options;
@@ -92,14 +97,19 @@ export class OplogTail {
   }
 
   #request(signal: AbortSignal): Promise<RawReply> {
-    const { sizer, awaitMs } = this.#options;
-    const reply =
-      this.#cursor === undefined
-        ? this.#open(signal)
-        : this.#cursor.getMore({ batchSize: sizer.batchSize, maxTimeMs: awaitMs, signal });
+    const waitMs = this.#waitMs;
+    this.#waitMs = 0;
+    const reply = waitMs === 0 ? this.#ask(signal) : sleep(waitMs, signal).then(() => this.#ask(signal));
     // It may fail while its predecessor is still being handled: whoever awaits it later gets the error.
     reply.catch(() => undefined);
     return reply;
+  }
+
+  #ask(signal: AbortSignal): Promise<RawReply> {
+    const { sizer, awaitMs } = this.#options;
+    return this.#cursor === undefined
+      ? this.#open(signal)
+      : this.#cursor.getMore({ batchSize: sizer.batchSize, maxTimeMs: awaitMs, signal });
   }
 
   async #open(signal: AbortSignal): Promise<RawReply> {
@@ -125,7 +135,10 @@ export class OplogTail {
     let { arrayAt } = reply;
     let extent = extentOf(bytes, arrayAt);
     if (extent === undefined) return undefined;
-    this.#options.sizer.note(bytes.length, extent.count);
+    const { count } = extent;
+    const receivedAtMs = performance.now();
+    this.#options.sizer.note(bytes.length, count);
+    this.#waitMs = this.#pace.answered({ entries: count, bytes: bytes.length }, receivedAtMs);
     if (extent.first === this.#options.after && this.#last === extent.first) {
       arrayAt = dropFirst(bytes, arrayAt, extent.firstEnd);
       extent = extentOf(bytes, arrayAt);
@@ -133,7 +146,7 @@ export class OplogTail {
     }
     assert(extent.first > this.#last, `the oplog went back from ${this.#last} to ${extent.first}`);
     this.#last = extent.last;
-    return { bytes, arrayAt, budgetBytes: bytes.length, receivedAtMs: performance.now() };
+    return { bytes, arrayAt, budgetBytes: bytes.length, receivedAtMs };
   }
 
   /** Checks on the first reply that it continues where we stopped (I7). */
