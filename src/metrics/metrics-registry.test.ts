@@ -96,3 +96,12 @@ test('docs/monitoring.md names every metric of ours with its type, and no other'
   const { types } = parse(await registry.text());
   expect(rows.toSorted()).toEqual([...types].map(([name, type]) => `${name} ${type}`).toSorted());
 });
+
+test('no metric of the process wakes an idle one up', async () => {
+  const { registry } = registryOf(['a'], true);
+  await registry.text();
+  const { types } = parse(await registry.text());
+  expect([...types.keys()].filter((name) => name.includes('eventloop'))).toEqual([
+    'oplogue_nodejs_eventloop_lag_seconds',
+  ]);
+});

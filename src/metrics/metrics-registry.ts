@@ -1,7 +1,8 @@
-import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import { Counter, Gauge, Registry } from 'prom-client';
 import type { MemoryBudget } from '../shared/memory-budget.ts';
 import { latencyText } from './latency-text.ts';
 import type { Leadership } from './leadership.ts';
+import { addProcessMetrics } from './process-metrics.ts';
 import { laneMetrics, sourceMetrics, states } from './source-metrics.ts';
 import type { SourceView } from './source-view.ts';
 
@@ -34,7 +35,7 @@ export class MetricsRegistry {
     this.#addMemory(options.budget);
     if (options.leadership !== undefined) this.#addElection(options.leadership);
     if (options.processMetrics !== false) {
-      collectDefaultMetrics({ register: this.#registry, prefix: 'oplogue_' });
+      addProcessMetrics(this.#registry);
     }
   }
 

@@ -1,4 +1,5 @@
-import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import { Counter, Gauge, Registry } from 'prom-client';
+import { addProcessMetrics } from './process-metrics.ts';
 import type { ReceiverView } from './receiver-view.ts';
 
 interface Metric {
@@ -85,7 +86,7 @@ export class ReceiverMetrics {
     for (const { name, help, value } of gauges) {
       const gauge: Gauge = new Gauge({ name, help, registers, collect: () => gauge.set(value(view())) });
     }
-    collectDefaultMetrics({ register: this.#registry, prefix: 'oplogue_' });
+    addProcessMetrics(this.#registry);
   }
 
   /** All metrics in Prometheus' text format 0.0.4. */
