@@ -27,3 +27,9 @@ export function tableCrc32(bytes: Buffer, start: number, end: number): number {
   for (let i = start; i < end; i++) c = TABLE[(c ^ bytes[i]) & 0xff] ^ (c >>> 8);
   return ~c >>> 0;
 }
+
+/** The CRC-32 of a byte string that is longer by `byte`, from its CRC-32 without it. */
+export function crc32Step(crc: number, byte: number): number {
+  const c = ~crc;
+  return ~(TABLE[(c ^ byte) & 0xff] ^ (c >>> 8)) >>> 0;
+}

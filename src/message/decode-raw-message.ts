@@ -1,7 +1,7 @@
 import { gunzipSync, inflateRawSync, inflateSync } from 'node:zlib';
 import { BsonType } from '../bson/bson-type.ts';
 import { COMPRESSORS, type Compressor } from './compressor.ts';
-import { crc32 } from './crc32.ts';
+import { Crc32Sum } from './crc32-sum.ts';
 import { RAW_HEADER_BYTES, RAW_LENGTH_BYTES, ReplyCode, type RawMessage } from './raw-message.ts';
 import { RawMessageError } from './raw-message-error.ts';
 
@@ -38,7 +38,7 @@ export function decodeRawMessage(
   const checksum = bytes.readUInt32BE(0);
   const wire = splitLogs(bytes, declaredLogs, logBytesMax);
   const incomplete = wire.length < declaredLogs;
-  if (!incomplete && checksum !== 0) verifyChecksum(wire, checksum);
+  if (!incomplete && checksum !== 0) verifyChecksum(bytes, wire, checksum);
   return {
     checksum,
     tag: bytes.readUInt32BE(4),
@@ -74,9 +74,15 @@ function splitLogs(bytes: Buffer, declaredLogs: number, logBytesMax: number): Bu
   return logs;
 }
 
-function verifyChecksum(logs: Buffer[], expected: number): void {
-  let actual = 0;
-  for (const log of logs) actual = (actual ^ crc32(log, 0, log.length)) >>> 0;
+const sum = new Crc32Sum();
+
+/** @param logs views of `bytes` */
+function verifyChecksum(bytes: Buffer, logs: readonly Buffer[], expected: number): void {
+  for (const log of logs) {
+    const start = log.byteOffset - bytes.byteOffset;
+    sum.add(bytes, start, start + log.length);
+  }
+  const actual = sum.take();
   if (actual === expected) return;
   throw new RawMessageError(`its checksum is ${hex(actual)}, its header says ${hex(expected)}`, {
     replyCode: ReplyCode.checksumInvalid,

@@ -1,7 +1,7 @@
 import { assert } from '../shared/assert.ts';
 import type { ByteWriter } from '../shared/byte-writer.ts';
 import { COMPRESSORS, compressLog, type Compressor } from './compressor.ts';
-import { crc32 } from './crc32.ts';
+import { Crc32Sum } from './crc32-sum.ts';
 import { RAW_HEADER_BYTES, RAW_LENGTH_BYTES } from './raw-message.ts';
 
 /** Writes raw messages one after the other; one instance serves a lane for its whole life. */
@@ -11,7 +11,7 @@ export class RawMessageWriter {
   #startAt = 0;
   #tag = 0;
   #shard = 0;
-  #checksum = 0;
+  readonly #checksum = new Crc32Sum();
   #logs = 0;
 
   constructor(options: { compressor?: Compressor } = {}) {
@@ -31,7 +31,6 @@ export class RawMessageWriter {
     this.#startAt = out.length;
     this.#tag = header.tag;
     this.#shard = header.shard;
-    this.#checksum = 0;
     this.#logs = 0;
     out.length += RAW_HEADER_BYTES;
   }
@@ -50,7 +49,7 @@ export class RawMessageWriter {
     assert(this.#out !== undefined, 'no raw message was begun');
     const { bytes } = this.#out;
     const at = this.#startAt;
-    bytes.writeUInt32BE(this.#checksum, at);
+    bytes.writeUInt32BE(this.#checksum.take(), at);
     bytes.writeUInt32BE(this.#tag, at + 4);
     bytes.writeUInt32BE(this.#shard, at + 8);
     bytes.writeUInt32BE(this.#logs === 0 ? 0 : COMPRESSORS.indexOf(this.#compressor), at + 12);
@@ -61,6 +60,7 @@ export class RawMessageWriter {
   /** Drops the message that was begun, for instance because a log cannot be read. */
   abandon(): void {
     if (this.#out !== undefined) this.#out.length = this.#startAt;
+    this.#checksum.take();
     this.#out = undefined;
   }
 
@@ -75,7 +75,7 @@ export class RawMessageWriter {
     target[at + 3] = length;
     bytes.copy(target, at + RAW_LENGTH_BYTES, start, end);
     out.length = at + RAW_LENGTH_BYTES + length;
-    this.#checksum = (this.#checksum ^ crc32(bytes, start, end)) >>> 0;
+    this.#checksum.add(target, at + RAW_LENGTH_BYTES, out.length);
     this.#logs++;
   }
 }

@@ -1,5 +1,5 @@
 import { COMPRESSORS, compressLog, type Compressor } from '../../message/compressor.ts';
-import { crc32 } from '../../message/crc32.ts';
+import { Crc32Sum } from '../../message/crc32-sum.ts';
 import { RawTag } from '../../message/raw-message.ts';
 import { must } from '../../shared/assert.ts';
 import type { ByteWriter } from '../../shared/byte-writer.ts';
@@ -17,7 +17,7 @@ export class RpcForm implements MessageForm {
   readonly #compressor: Compressor;
   readonly #head = Buffer.alloc(HEAD_BYTES);
   #out: ByteWriter | undefined;
-  #checksum = 0;
+  readonly #checksum = new Crc32Sum();
   #logs = 0;
 
   constructor(options: { shard: number; compressor: Compressor }) {
@@ -27,7 +27,7 @@ export class RpcForm implements MessageForm {
 
   begin(out: ByteWriter): void {
     this.#out = out;
-    this.#checksum = 0;
+    this.#checksum.take();
     this.#logs = 0;
     out.ensure(HEAD_BYTES);
     out.length = HEAD_BYTES;
@@ -59,7 +59,7 @@ export class RpcForm implements MessageForm {
     const at = writeUint(out.bytes, out.length, end - start);
     bytes.copy(out.bytes, at, start, end);
     out.length = at + end - start;
-    this.#checksum = (this.#checksum ^ crc32(bytes, start, end)) >>> 0;
+    this.#checksum.add(out.bytes, at, out.length);
     this.#logs++;
   }
 
@@ -70,7 +70,7 @@ export class RpcForm implements MessageForm {
     let tagByteAt = 0;
     let at = MESSAGE_TYPE.copy(head);
     const compress = COMPRESSORS.indexOf(this.#compressor);
-    const values = [this.#checksum, RawTag.resident, this.#shard, compress, this.#logs];
+    const values = [this.#checksum.take(), RawTag.resident, this.#shard, compress, this.#logs];
     for (const [index, value] of values.entries()) {
       if (value === 0) continue;
       at = writeUint(head, at, index + 1 - last);
