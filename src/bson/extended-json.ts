@@ -1,5 +1,5 @@
 import type { ByteWriter } from '../shared/byte-writer.ts';
-import { appendAscii, ascii, putAscii, putAsciiString } from './ascii.ts';
+import { appendAscii, ascii, putAscii, putAsciiString, type Ascii } from './ascii.ts';
 import { BsonType } from './bson-type.ts';
 import { decimal128Text } from './decimal128-text.ts';
 import { HTML_ESCAPES, MINIMAL_ESCAPES } from './json-escapes.ts';
@@ -199,7 +199,7 @@ export class ExtendedJson extends JsonFlavour {
     return idAt + 12;
   }
 
-  #writeWrapped(out: ByteWriter, bytes: Uint8Array, at: number, end: number, prefix: Uint8Array): number {
+  #writeWrapped(out: ByteWriter, bytes: Uint8Array, at: number, end: number, prefix: Ascii): number {
     out.length = putAscii(out.bytes, out.length, prefix);
     const after = this.writeString(out, bytes, at, end);
     out.ensure(1);

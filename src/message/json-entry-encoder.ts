@@ -1,4 +1,4 @@
-import { appendAscii, ascii } from '../bson/ascii.ts';
+import { appendAscii, ascii, type Ascii } from '../bson/ascii.ts';
 import { BsonType } from '../bson/bson-type.ts';
 import type { JsonFlavour } from '../bson/json-flavour.ts';
 import { readInt32 } from '../bson/read-value.ts';
@@ -124,7 +124,7 @@ export class JsonEntryEncoder implements EntryEncoder {
   }
 
   /** MongoShake holds these as int64 whatever number the server wrote. */
-  #int64OrNull(header: EntryHeader, out: ByteWriter, name: Uint8Array, at: number, type: number): void {
+  #int64OrNull(header: EntryHeader, out: ByteWriter, name: Ascii, at: number, type: number): void {
     if (at === 0 || (type !== BsonType.int32 && type !== BsonType.double)) {
       this.#valueOrNull(header, out, name, at, type);
       return;
@@ -140,7 +140,7 @@ export class JsonEntryEncoder implements EntryEncoder {
     this.#values.writeValue(out, this.#scratch, BsonType.int64, 0, 8, 1);
   }
 
-  #string(header: EntryHeader, out: ByteWriter, name: Uint8Array, at: number): void {
+  #string(header: EntryHeader, out: ByteWriter, name: Ascii, at: number): void {
     if (at === 0) {
       appendAscii(out, name);
       appendAscii(out, EMPTY_STRING);
@@ -149,13 +149,13 @@ export class JsonEntryEncoder implements EntryEncoder {
     }
   }
 
-  #value(header: EntryHeader, out: ByteWriter, name: Uint8Array, at: number, type: number): void {
+  #value(header: EntryHeader, out: ByteWriter, name: Ascii, at: number, type: number): void {
     out.ensure(name.length + FIXED_VALUE_ROOM);
     appendAscii(out, name);
     this.#values.writeValue(out, header.bytes, type, at, header.end, 1);
   }
 
-  #valueOrNull(header: EntryHeader, out: ByteWriter, name: Uint8Array, at: number, type: number): void {
+  #valueOrNull(header: EntryHeader, out: ByteWriter, name: Ascii, at: number, type: number): void {
     if (at === 0) {
       appendAscii(out, name);
       appendAscii(out, NULL);
@@ -164,7 +164,7 @@ export class JsonEntryEncoder implements EntryEncoder {
     }
   }
 
-  #rawDocument(header: EntryHeader, out: ByteWriter, name: Uint8Array, at: number, type: number): void {
+  #rawDocument(header: EntryHeader, out: ByteWriter, name: Ascii, at: number, type: number): void {
     if (this.#maps === undefined || type !== BsonType.document) {
       this.#value(header, out, name, at, type);
       return;
