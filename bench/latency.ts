@@ -17,6 +17,9 @@ interface LatencyCase {
   readonly conf: Readonly<Record<string, string>>;
 }
 
+/** Inserts at once: enough for those that wait for the majority; a hundred would crowd everybody else off two cores. */
+const CONNECTIONS_MAX = 32;
+
 const help = `npm run bench:latency -- [options]
 
 Inserts at a steady rate and measures the time from the acknowledged insert until a consumer has the record, then what
@@ -24,6 +27,7 @@ the collector costs while nothing happens.
 
   --seconds N       length of each measurement (15)
   --rates A,B       inserts a second (1000,10000)
+  --commands N      insert commands a second, at most (1000): above it several documents go into one
   --idle-seconds N  length of the measurement without load; 0: none (20)
   --set KEY=VALUE   another line of collector.conf; may be given often
   --kafka 3.9|4     version of the broker (3.9)
@@ -34,6 +38,7 @@ const options = parseArgs({
   options: {
     seconds: { type: 'string', default: '15' },
     rates: { type: 'string', default: '1000,10000' },
+    commands: { type: 'string', default: '1000' },
     'idle-seconds': { type: 'string', default: '20' },
     set: { type: 'string', multiple: true, default: [] },
     kafka: { type: 'string', default: '3.9' },
@@ -68,7 +73,7 @@ async function main(): Promise<void> {
   for (const [index, { name, perSecond, writeConcern, conf }] of cases().entries()) {
     const topic = `latency-${index}`;
     await kafka.createTopic({ topic });
-    await using client = await MongoClient.connect(mongo.url);
+    await using client = await MongoClient.connect(mongo.url, { maxPoolSize: CONNECTIONS_MAX });
     await using collector = await startCollector({
       mongoUrl: mongo.url,
       brokers: kafka.brokers,
@@ -82,6 +87,7 @@ async function main(): Promise<void> {
       perSecond,
       writeConcern,
       seconds: Number(options.seconds),
+      commandsPerSecondMax: Number(options.commands),
       pids: {
         collector: collector.pid,
         mongod: mongo.members[0].pid,
