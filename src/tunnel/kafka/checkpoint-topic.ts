@@ -35,6 +35,8 @@ const CONSUMER = -1;
 const NO_SESSION = { id: 0, epoch: -1 };
 const FETCH_BYTES = 1024 * 1024;
 const FETCH_WAIT_MS = 500;
+/** It may read from disk for us. */
+const ANSWER_MAX_MS = 10_000;
 const CONTROL_BIT = 0x20;
 const TRANSACTIONAL_BIT = 0x10;
 /** Type of a control record, after its version (Kafka protocol guide, "Control Batch"). */
@@ -135,7 +137,7 @@ export class CheckpointTopic {
     if (address === undefined)
       throw new NotReadyError(`Broker ${where.leader} is away`, { hasAnswered: true });
     try {
-      const connection = await this.#cluster.connect(address, signal);
+      const connection = await this.#cluster.connect(address, signal, ANSWER_MAX_MS);
       try {
         return await this.#readFrom(connection, where, signal);
       } finally {

@@ -57,6 +57,8 @@ const GROUP_KEY = 0;
 const TRANSACTION_KEY = 1;
 const CREATE_TOPIC_TIMEOUT_MS = 30_000;
 const BROKER_DEFAULT = -1;
+/** A broker answers these questions from memory; the next one is asked when it does not. */
+const ANSWER_MAX_MS = 5000;
 
 /** The APIs that are asked here, with their versions of the same form. */
 const apis = {
@@ -82,6 +84,8 @@ export class KafkaCluster {
   readonly #connection: BrokerConnectionOptions;
   readonly #logger: Logger;
   #brokers: ReadonlyMap<number, BrokerAddress> = new Map();
+  /** Names of brokers that did not answer when they were asked last: they are asked after the others. */
+  readonly #unanswering = new Set<string>();
 
   constructor(options: {
     brokers: readonly BrokerAddress[];
@@ -98,9 +102,19 @@ export class KafkaCluster {
     return this.#brokers.get(node);
   }
 
-  /** A connection for batches. @throws what explainConnectError explains */
-  connect(address: BrokerAddress, signal: AbortSignal): Promise<BrokerConnection> {
-    return BrokerConnection.open(address, this.#connection, signal);
+  /** Whether a request that is given up can be kept from being carried out later, see {@link BrokerConnection.close}. */
+  get canTakeBack(): boolean {
+    return this.#connection.tls === undefined;
+  }
+
+  /**
+   * A connection for batches, or for questions to this one broker.
+   * @param answerMaxMs a request without an answer for so long ends the connection, at most the time that all connections have
+   * @throws what explainConnectError explains
+   */
+  connect(address: BrokerAddress, signal: AbortSignal, answerMaxMs = Infinity): Promise<BrokerConnection> {
+    const requestTimeoutMs = Math.min(answerMaxMs, this.#connection.requestTimeoutMs);
+    return BrokerConnection.open(address, { ...this.#connection, requestTimeoutMs }, signal);
   }
 
   /** The topic as it is now; also learns all brokers' addresses. */
@@ -126,7 +140,7 @@ export class KafkaCluster {
     const answer = await this.#ask(
       signal,
       (connection) => askBroker(connection, apis.createTopics, [request], CREATE_TOPIC_TIMEOUT_MS, false),
-      topic.controller,
+      { first: topic.controller, answerMaxMs: CREATE_TOPIC_TIMEOUT_MS },
     );
     const { errorCode, errorMessage } = answer.topics[0];
     if (errorCode === KafkaCode.none || errorCode === KafkaCode.topicAlreadyExists) return;
@@ -211,28 +225,33 @@ export class KafkaCluster {
 
   /**
    * Asks the brokers one after the other until one answers.
-   * @param first a node to ask before the others
+   * @param options.first a node to ask before the others
+   * @param options.answerMaxMs how long each may take
    * @throws NotReadyError naming every address and reason; KafkaTunnelError for what only a person can cure
    */
   async #ask<T>(
     signal: AbortSignal,
     question: (connection: BrokerConnection) => Promise<T>,
-    first?: number,
+    { first, answerMaxMs = ANSWER_MAX_MS }: { first?: number; answerMaxMs?: number } = {},
   ): Promise<T> {
     const troubles: string[] = [];
     for (const address of this.#candidates(first)) {
       signal.throwIfAborted();
+      const name = formatBrokerAddress(address);
       try {
-        const connection = await this.connect(address, signal);
+        const connection = await this.connect(address, signal, answerMaxMs);
         try {
-          return await question(connection);
+          const answer = await question(connection);
+          this.#unanswering.delete(name);
+          return answer;
         } finally {
           connection.close();
         }
       } catch (error) {
         if (error instanceof KafkaTunnelError) throw error;
-        const trouble = explainConnectError(error, formatBrokerAddress(address));
+        const trouble = explainConnectError(error, name);
         if (typeof trouble !== 'string') throw trouble;
+        this.#unanswering.add(name);
         this.#logger.debug({ trouble }, 'a Kafka broker does not answer');
         troubles.push(trouble);
       }
@@ -251,6 +270,11 @@ export class KafkaCluster {
     ]) {
       byName.set(formatBrokerAddress(address), address);
     }
-    return byName.values();
+    for (const name of this.#unanswering) {
+      const address = byName.get(name);
+      if (address === undefined || !byName.delete(name)) continue;
+      byName.set(name, address);
+    }
+    return [...byName.values()];
   }
 }

@@ -23,6 +23,7 @@ export class TopicWatcher {
   readonly #ended: Promise<void>;
   #lastArrivalMs = performance.now();
   #longestGapMs = 0;
+  #longestReadMs = 0;
   #arrived = 0;
 
   constructor(options: TopicWatcherOptions) {
@@ -35,6 +36,13 @@ export class TopicWatcher {
     const gapMs = Math.max(this.#longestGapMs, performance.now() - this.#lastArrivalMs);
     this.#longestGapMs = 0;
     return gapMs;
+  }
+
+  /** The longest time that one look at the topic took since the last call: a gap that is the reader's own, or a broker that is away. */
+  takeLongestReadMs(): number {
+    const readMs = this.#longestReadMs;
+    this.#longestReadMs = 0;
+    return readMs;
   }
 
   /** Whether the document of a probe has come. */
@@ -55,11 +63,13 @@ export class TopicWatcher {
     const { brokers, topic } = this.#options;
     while (!this.#stop.signal.aborted) {
       const before = this.#arrived;
+      const startedMs = performance.now();
       try {
         await visitTopic({ brokers, topic, from: this.#next, visit: (record) => this.#visit(record) });
       } catch {
         // The broker is down, which is one of the faults: what has come is noted, and the rest is read later.
       }
+      this.#longestReadMs = Math.max(this.#longestReadMs, performance.now() - startedMs);
       if (this.#arrived > before) this.#noteArrival();
       await sleep(POLL_MS, this.#stop.signal);
     }
