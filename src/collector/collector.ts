@@ -16,7 +16,7 @@ import { NamespaceFilter } from '../namespace/namespace-filter.ts';
 import { NamespaceTable } from '../namespace/namespace-table.ts';
 import { GidFilter } from '../oplog/gid-filter.ts';
 import { LaneRouter } from '../oplog/lane-router.ts';
-import { positionOf, type Position } from '../oplog/position.ts';
+import { positionOf } from '../oplog/position.ts';
 import { Governor } from '../pipeline/governor.ts';
 import { Lane } from '../pipeline/lane.ts';
 import { OpenTransactions } from '../pipeline/open-transactions.ts';
@@ -28,7 +28,7 @@ import type { Logger } from '../shared/logger.ts';
 import { MemoryBudget } from '../shared/memory-budget.ts';
 import { sleep } from '../shared/sleep.ts';
 import { OplogSource } from '../source/oplog-source.ts';
-import { decideStart } from '../source/start-position.ts';
+import { decideStart, type StartDecision } from '../source/start-position.ts';
 import type { Tunnel } from '../tunnel/tunnel.ts';
 import { createCheckpointStore } from './create-checkpoint-store.ts';
 import { createElection } from './create-election.ts';
@@ -158,6 +158,7 @@ export class Collector {
       budget: this.#budget,
       logger: this.#logger,
       mayWrite: lease && (() => lease.isHeld),
+      lost: lease?.lost,
     });
     const opening = lease === undefined ? stop : AbortSignal.any([stop, lease.lost]);
     await tunnel.open(opening);
@@ -169,7 +170,7 @@ export class Collector {
       this.#logger.info(metricLine(this.#stats, Date.now()));
     }, METRIC_LINE_INTERVAL_MS);
     try {
-      await replication.run(start, AbortSignal.any([stop, this.#sentinel.shutdown]));
+      await replication.run(start.after, AbortSignal.any([stop, this.#sentinel.shutdown]));
     } finally {
       clearInterval(metricLines);
     }
@@ -213,7 +214,7 @@ export class Collector {
   async #startPosition(
     { source, store, tunnel }: { source: OplogSource; store: CheckpointStore; tunnel: Tunnel },
     stop: AbortSignal,
-  ): Promise<Position> {
+  ): Promise<StartDecision> {
     const checkpoint = await store.load(source.name);
     const decision = decideStart({
       source: source.name,
@@ -223,17 +224,17 @@ export class Collector {
       window: await source.window(stop),
     });
     this.#logger.info(decision.text);
-    return decision.after;
+    return decision;
   }
 
   async #createReplication(
-    parts: ReplicationEnds & { tunnel: Tunnel; start: Position },
+    parts: ReplicationEnds & { tunnel: Tunnel; start: StartDecision },
   ): Promise<Replication> {
     const { source, store, lease, tunnel, start } = parts;
     const config = this.#config;
     const stats = this.#stats;
     const logger = this.#logger;
-    const acks = new AckWindow(start);
+    const acks = new AckWindow(start.after);
     const governor = new Governor({
       sentinel: this.#sentinel,
       targetDelaySeconds: config.source.targetDelaySeconds,
@@ -257,6 +258,7 @@ export class Collector {
           budget: this.#budget,
           version: config.tunnel.message === 'json' ? 'mongoshake' : 'parent',
           logger,
+          mayBeginInside: start.by === 'start_position' || start.by === 'oldest',
         }),
         acks,
         budget: this.#budget,
@@ -266,7 +268,7 @@ export class Collector {
         stripsGid: config.filter.stripGids,
         frontiers: tunnel.frontiers,
       },
-      start,
+      start.after,
     );
     const checkpoints = new CheckpointWriter({
       store,

@@ -7,6 +7,7 @@ import { objectIdOf } from '../mongo/object-id.ts';
 import { isPassingMongoError, isDuplicateKey } from '../mongo/server-error.ts';
 import type { Logger } from '../shared/logger.ts';
 import { sleep } from '../shared/sleep.ts';
+import { SleepMeter } from '../shared/sleep-meter.ts';
 import {
   ELECTION_COLLECTION,
   ELECTION_DATABASE,
@@ -83,12 +84,13 @@ export class Election implements AsyncDisposable {
     while (!signal.aborted) {
       try {
         const wonAtMs = performance.now();
+        const sleepMeter = new SleepMeter();
         const fields = await this.#read();
         if (signal.aborted) return undefined;
         if (saidTrouble) logger.info('The election store answers again');
         saidTrouble = false;
         const term = await this.#tryToWin({ fields, seen, seenAtMs });
-        if (term !== undefined) return this.#begin(term, wonAtMs);
+        if (term !== undefined) return this.#begin(term, { wonAtMs, sleepMeter });
         if (fields !== undefined && !isSameLife(fields, seen)) {
           this.#noteMaster(fields, seen);
           seen = fields;
@@ -186,12 +188,12 @@ export class Election implements AsyncDisposable {
     return matchedCount === 1 ? term : undefined;
   }
 
-  #begin(term: bigint, wonAtMs: number): HeldLease {
+  #begin(term: bigint, won: { wonAtMs: number; sleepMeter: SleepMeter }): HeldLease {
     const { renewEveryMs, giveUpAfterMs } = this.#timing;
     const master = { host: this.#host, pid: process.pid };
     this.#leadership = { role: 'master', term, master, sinceMs: Date.now() };
     this.#options.logger.info(`This collector is the master now, term ${term}`);
-    return new HeldLease({ term, wonAtMs, renewEveryMs, giveUpAfterMs, renew: () => this.#renew(term) });
+    return new HeldLease({ ...won, term, renewEveryMs, giveUpAfterMs, renew: () => this.#renew(term) });
   }
 
   async #renew(term: bigint): Promise<boolean> {

@@ -7,6 +7,7 @@ import {
 } from 'mongodb';
 import { must } from '../shared/assert.ts';
 import { maskUrl } from '../shared/mask-url.ts';
+import { settledOrAborted } from '../shared/settled-or-aborted.ts';
 import { closeClient } from './close-client.ts';
 import { modeAllows, readPreferenceOf, type ConnectMode } from './connect-mode.ts';
 import { directMongoUrl, isSrvUrl } from './mongo-url.ts';
@@ -99,9 +100,11 @@ export class MongoConnection implements AsyncDisposable {
       appName: `oplogue/${this.purpose}-cursor`,
       maxPoolSize: PINNED_POOL_SIZE,
       socketTimeoutMS: options.replyTimeoutMs,
+      serverSelectionTimeoutMS: PINNED_SELECTION_TIMEOUT_MS,
     });
     try {
-      await client.connect();
+      await settledOrAborted(connected(client), options.signal);
+      options.signal.throwIfAborted();
     } catch (error) {
       await closeClient(client);
       throw error;
@@ -129,5 +132,11 @@ export class MongoConnection implements AsyncDisposable {
   }
 }
 
+async function connected(client: MongoClient): Promise<void> {
+  await client.connect();
+}
+
+/** The member was chosen because it answers; when it does not any more, another is to be chosen. */
+const PINNED_SELECTION_TIMEOUT_MS = 3000;
 /** One connection waits for the oplog, the other asks for its window. */
 const PINNED_POOL_SIZE = 2;

@@ -2,9 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { must } from '../../shared/assert.ts';
 import { Backoff } from '../../shared/backoff.ts';
 import { ByteWriter } from '../../shared/byte-writer.ts';
+import { deadlineSignal } from '../../shared/deadline-signal.ts';
 import { describeError } from '../../shared/errors.ts';
 import { failpoint } from '../../shared/failpoint.ts';
 import type { Logger } from '../../shared/logger.ts';
+import { settledOrAborted } from '../../shared/settled-or-aborted.ts';
 import { sleep } from '../../shared/sleep.ts';
 import type { Frontier } from '../tunnel.ts';
 import { BatchPreparer } from './batch-preparer.ts';
@@ -162,7 +164,8 @@ export class ExactlyOnce {
     this.#checkpoint?.dispose();
     try {
       if (this.#transactions?.isOpen === true && !this.#isFenced) {
-        await this.#coordinator?.end('abort', AbortSignal.timeout(ABORT_MAX_MS));
+        const late = deadlineSignal(ABORT_MAX_MS);
+        await settledOrAborted(this.#coordinator?.end('abort', late) ?? Promise.resolve(), late);
       }
     } catch (error) {
       this.#host.logger.debug(`The open transaction is left to the broker: ${describeError(error)}`);

@@ -199,6 +199,7 @@ export class KafkaTunnel implements Tunnel {
         brokerTimeoutMs: requestTimeoutMs * BROKER_TIMEOUT_RATIO,
         fail: (error) => this.#fail(error),
         mayWrite: this.#o.mayWrite,
+        lost: this.#o.lost,
         ...(exactlyOnce === undefined ? {} : { transactional: exactlyOnce.senderOptions }),
       },
       topic,

@@ -62,6 +62,7 @@ export class ProduceSender {
     this.#o = options;
     this.#topicId = topic.id;
     this.#setLeaders(topic);
+    options.lost?.addEventListener('abort', () => this.stop(), { once: true });
     this.#silenceChecks = setInterval(() => {
       for (const link of this.#links.values()) link.silence.check(link.connection);
     }, SILENCE_CHECK_EVERY_MS).unref();

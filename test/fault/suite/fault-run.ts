@@ -40,6 +40,9 @@ const READ_PATIENCE_MS = 2_000;
 const FREEZE_DOCUMENTS_PER_SECOND = 3000;
 const DOCUMENTS_PER_INSERT = 300;
 const LOG_LINES = 5;
+/** A gap that is longer than its fault by so much is explained by the collectors' logs. */
+const GAP_EXPLAINED_MS = 10_000;
+const GAP_LOG_LINES = 25;
 
 /** One run of the suite: servers, a load, faults one after the other, and the sum. */
 export async function runFaults(options: FaultRunOptions): Promise<FaultRunReport> {
@@ -131,6 +134,15 @@ class FaultRun {
     this.#say(
       `${text.padEnd(52)} planned ${seconds(durationMs)}, took ${seconds(tookMs)}, nothing came for ${seconds(gapMs)}, fresh again after ${seconds(recoveredMs)}${blame}`,
     );
+    if (gapMs > tookMs + GAP_EXPLAINED_MS) this.#sayLogs();
+  }
+
+  /** What the collectors have said last, for a gap that wants to be explained. */
+  #sayLogs(): void {
+    for (const { log, pid } of this.#stage.collectors) {
+      const lines = log.trimEnd().split('\n').slice(-GAP_LOG_LINES);
+      this.#say(`the collector ${pid}:\n    ${lines.join('\n    ')}`);
+    }
   }
 
   /** A collector must not end because of what passes. */
