@@ -104,8 +104,7 @@ export class CheckpointTopic {
     if (topic.errorCode === KafkaCode.none) {
       throw new NotReadyError(`Topic ${this.name}: a partition has no leader now`, { hasAnswered: true });
     }
-    if (fateOf(topic.errorCode) === 'fatal') throw fatalError(topic.errorCode, `Topic ${this.name}`);
-    throw new NotReadyError(`Topic ${this.name}: ${describeCode(topic.errorCode)}`, { hasAnswered: true });
+    this.#checkCode(topic.errorCode);
   }
 
   async #create(
@@ -216,13 +215,15 @@ export class CheckpointTopic {
 
   #checkCode(code: number): void {
     if (code === KafkaCode.none) return;
-    if (fateOf(code) === 'fatal') {
+    const where = `Topic ${this.name}, in which exactly_once keeps its position`;
+    if (code === KafkaCode.topicAuthorizationFailed) {
       throw new KafkaTunnelError({
         code: 'KAFKA_NOT_AUTHORIZED',
-        message: `Topic ${this.name} cannot be read: ${describeCode(code)}`,
-        hint: 'exactly_once needs the rights Read, Write and Describe on this topic',
+        message: `${where}: ${describeCode(code)}`,
+        hint: `give the user the rights Read, Write and Describe on it (kafka-acls.sh --add --operation Read --operation Write --operation Describe --topic ${this.name}), or set tunnel.kafka.delivery = at_least_once`,
       });
     }
+    if (fateOf(code) === 'fatal') throw fatalError(code, where);
     throw new NotReadyError(`Topic ${this.name}: ${describeCode(code)}`, { hasAnswered: true });
   }
 }

@@ -131,10 +131,12 @@ export class TransactionCoordinator {
       const answer = await askBroker(connection, apis.addPartitionsToTxn, [transaction]);
       const results = answer.resultsByTransaction.flatMap(({ topicResults }) => topicResults);
       const code = worstCode(results);
+      const name = results.find((result) => worstCode([result]) === code)?.name ?? '';
+      if (code === KafkaCode.topicAuthorizationFailed) throw fatalError(code, `Topic ${name}`);
       if (code !== KafkaCode.unknownTopicOrPartition) return code;
       unknownSinceMs ??= performance.now();
       if (performance.now() - unknownSinceMs < UNKNOWN_TOPIC_PATIENCE_MS) return code;
-      throw topicDeleted(results.find((result) => worstCode([result]) === code)?.name ?? '');
+      throw topicDeleted(name);
     });
   }
 
