@@ -52,7 +52,10 @@ function lastPart(): EntryHeader {
 
 function transactions(mayBeginInside: boolean): { opened: OpenTransactions; warnings: string[] } {
   const warnings: string[] = [];
-  const logger = { ...silentLogger, warn: (text: object | string) => void warnings.push(JSON.stringify(text)) };
+  const logger = {
+    ...silentLogger,
+    warn: (text: object | string) => void warnings.push(JSON.stringify(text)),
+  };
   const budget = new MemoryBudget(1024 * 1024);
   const options = { source: rolled, budget, version: 'parent', logger, mayBeginInside } as const;
   return { opened: new OpenTransactions(options), warnings };
