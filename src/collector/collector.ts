@@ -22,7 +22,7 @@ import { Lane } from '../pipeline/lane.ts';
 import { OpenTransactions } from '../pipeline/open-transactions.ts';
 import { Pipeline } from '../pipeline/pipeline.ts';
 import { Backoff } from '../shared/backoff.ts';
-import { describeError, isRestartable } from '../shared/errors.ts';
+import { describeError, isRestartable, OplogueError } from '../shared/errors.ts';
 import { failpoint } from '../shared/failpoint.ts';
 import type { Logger } from '../shared/logger.ts';
 import { MemoryBudget } from '../shared/memory-budget.ts';
@@ -39,6 +39,8 @@ import { Replication } from './replication.ts';
 const METRIC_LINE_INTERVAL_MS = 5000;
 const RESTART_MIN_MS = 200;
 const RESTART_MAX_MS = 10_000;
+/** Fenced twice within this time: somebody with the same id runs outside of the election. */
+const FENCED_AGAIN_MS = 60_000;
 /** A replication that ran for so long was well; the next failure is a new one. */
 const HEALTHY_AFTER_MS = 60_000;
 
@@ -104,6 +106,7 @@ export class Collector {
   /** One term after the other, until it is stopped or a replication ends for another reason than a lost lease or a server that is away. */
   async #serveWhenElected(source: OplogSource, election: Election, stop: AbortSignal): Promise<void> {
     const over = AbortSignal.any([stop, this.#sentinel.shutdown]);
+    let fencedMs = -Infinity;
     while (!over.aborted) {
       this.#stats.state = 'standby';
       this.#stats.reason = '';
@@ -114,7 +117,10 @@ export class Collector {
         await this.#serve(source, lease, stop);
         return;
       } catch (error) {
-        if (lease.isHeld && !isRestartable(error)) throw error;
+        // A former master that wakes in its own takeover fences the one after it, once, and is fenced by the next attempt.
+        const isStray = isFenced(error) && performance.now() - fencedMs > FENCED_AGAIN_MS;
+        if (isFenced(error)) fencedMs = performance.now();
+        if (lease.isHeld && !isStray && !isRestartable(error)) throw error;
         this.#logger.warn(describeError(lease.isHeld ? error : lease.lost.reason));
         this.#stats.abandonOutstanding();
       } finally {
@@ -292,4 +298,9 @@ export class Collector {
     this.#logger.info(`incr_sync.shard_key = auto: entries are spread by ${chosen}`);
     return chosen;
   }
+}
+
+/** Whether another collector with our id has taken the source over in Kafka. */
+function isFenced(error: unknown): boolean {
+  return error instanceof OplogueError && error.code === 'KAFKA_FENCED';
 }

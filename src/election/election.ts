@@ -149,7 +149,8 @@ export class Election implements AsyncDisposable {
   }): Promise<bigint | undefined> {
     const { fields, seen, seenAtMs } = state;
     if (fields === undefined) return this.#insert();
-    if (fields.released) return this.#takeOver(fields);
+    // Nobody has taken over since the lease that we have lost or never knew that we had: there is nobody to wait for.
+    if (fields.released || fields.owner === this.#owner) return this.#takeOver(fields);
     if (seen === undefined || !isSameLife(fields, seen)) return undefined;
     const { takeOverAfterMs, takeOverFromMongoShakeAfterMs } = this.#timing;
     const patienceMs = fields.beat === undefined ? takeOverFromMongoShakeAfterMs : takeOverAfterMs;

@@ -33,6 +33,9 @@ export interface ExactlyOnceHost {
   readonly logger: Logger;
   readonly pool: PartitionHost['pool'];
   readonly brokerTimeoutMs: number;
+  /** As of {@link ProduceSenderOptions}. */
+  readonly mayWrite: (() => boolean) | undefined;
+  readonly lost: AbortSignal | undefined;
   hold(bytes: number): void;
   sendAll(): void;
   ready(partition: PartitionWriter): void;
@@ -107,7 +110,7 @@ export class ExactlyOnce {
 
   /** Makes what the transactions consist of. Call it after {@link takeOver}, and `transactions.claim` when the partitions are there. */
   begin(cluster: KafkaCluster): void {
-    const { options, logger, brokerTimeoutMs, topic, partitions } = this.#host;
+    const { options, logger, brokerTimeoutMs, topic, partitions, mayWrite, lost } = this.#host;
     const { producer, metadata, record } = must(this.#taken, 'transactions begin before the takeover');
     const index = partitionOfKey(this.#key, this.#key.length, metadata.leaders.length);
     const checkpoint = new PartitionWriter(index, this.#partitionHost());
@@ -139,6 +142,7 @@ export class ExactlyOnce {
         stats: new KafkaTunnelStats(),
         logger,
         brokerTimeoutMs,
+        ...{ mayWrite, lost },
         fail: (error) => this.#onError(error),
         transactional: this.senderOptions,
       },
