@@ -9,7 +9,7 @@ export class BrokerLink {
   connecting = false;
   /** Produce requests without an answer. */
   requests = 0;
-  readonly silence: SilenceWatch;
+  readonly silence: SilenceWatch<BrokerConnection>;
   readonly #stopped: AbortSignal;
 
   constructor(node: number, options: { cluster: KafkaCluster; stopped: AbortSignal }) {

@@ -1,11 +1,14 @@
 import { sleep } from '../../shared/sleep.ts';
 import { SilentBrokerError, type BrokerConnection } from './broker-connection.ts';
 
-export interface SilenceWatchOptions {
+/** What is asked of a connection. */
+export type WatchedConnection = Pick<BrokerConnection, 'silentMs' | 'isOpen' | 'name' | 'close'>;
+
+export interface SilenceWatchOptions<C extends WatchedConnection> {
   /** Another connection to the broker of this one; its first request has been answered. */
-  readonly connect: (silent: BrokerConnection) => Promise<BrokerConnection>;
+  readonly connect: (silent: C) => Promise<C>;
   /** From now on the given connection is to be used; the silent one is closed after it. */
-  readonly replaceBy: (connection: BrokerConnection) => void;
+  readonly replaceBy: (connection: C) => void;
 }
 
 /** Beyond what a broker under load or in a garbage collection takes. */
@@ -21,17 +24,17 @@ const GRACE_MS = 500;
  * A broker may have good reason to answer late, with `acks=all` when a replica is slow. To send again is then useless and does no harm, for it knows
  * the batches by their sequences; the patience doubles each time until there is an answer.
  */
-export class SilenceWatch {
-  readonly #options: SilenceWatchOptions;
+export class SilenceWatch<C extends WatchedConnection> {
+  readonly #options: SilenceWatchOptions<C>;
   #patienceMs = PATIENCE_MIN_MS;
   #isTrying = false;
 
-  constructor(options: SilenceWatchOptions) {
+  constructor(options: SilenceWatchOptions<C>) {
     this.#options = options;
   }
 
   /** Call it now and then with the connection that is used. */
-  check(connection: BrokerConnection | undefined): void {
+  check(connection: C | undefined): void {
     if (connection === undefined || this.#isTrying || connection.silentMs < this.#patienceMs) return;
     this.#isTrying = true;
     this.#tryAnother(connection)
@@ -47,7 +50,7 @@ export class SilenceWatch {
     this.#patienceMs = PATIENCE_MIN_MS;
   }
 
-  async #tryAnother(silent: BrokerConnection): Promise<void> {
+  async #tryAnother(silent: C): Promise<void> {
     const other = await this.#options.connect(silent);
     await sleep(GRACE_MS);
     if (!silent.isOpen || silent.silentMs < this.#patienceMs) {
