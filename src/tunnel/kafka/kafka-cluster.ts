@@ -1,7 +1,7 @@
 import type { Logger } from '../../shared/logger.ts';
 import { formatBrokerAddress, type BrokerAddress } from './broker-address.ts';
 import { askBroker } from './broker-api.ts';
-import { BrokerConnection, type BrokerConnectionOptions } from './broker-connection.ts';
+import { BrokerConnection, SilentBrokerError, type BrokerConnectionOptions } from './broker-connection.ts';
 import { client } from './client.ts';
 import { explainConnectError } from './connect-error.ts';
 import { describeCode, fateOf, fatalError, KafkaCode, KafkaTunnelError } from './kafka-error.ts';
@@ -59,6 +59,8 @@ const CREATE_TOPIC_TIMEOUT_MS = 30_000;
 const BROKER_DEFAULT = -1;
 /** A broker answers these questions from memory; the next one is asked when it does not. */
 const ANSWER_MAX_MS = 5000;
+/** Of the time that a broker has for opening a connection and for answering. */
+const SLOWNESS_DOUBLINGS_MAX = 2;
 
 /** The APIs that are asked here, with their versions of the same form. */
 const apis = {
@@ -84,8 +86,8 @@ export class KafkaCluster {
   readonly #connection: BrokerConnectionOptions;
   readonly #logger: Logger;
   #brokers: ReadonlyMap<number, BrokerAddress> = new Map();
-  /** Names of brokers that did not answer when they were asked last: they are asked after the others. */
-  readonly #unanswering = new Set<string>();
+  /** Brokers that failed when they were asked last, and how often in a row they were silent: they are asked after the others. */
+  readonly #silences = new Map<string, number>();
 
   constructor(options: {
     brokers: readonly BrokerAddress[];
@@ -112,9 +114,27 @@ export class KafkaCluster {
    * @param answerMaxMs a request without an answer for so long ends the connection, at most the time that all connections have
    * @throws what explainConnectError explains
    */
-  connect(address: BrokerAddress, signal: AbortSignal, answerMaxMs = Infinity): Promise<BrokerConnection> {
-    const requestTimeoutMs = Math.min(answerMaxMs, this.#connection.requestTimeoutMs);
-    return BrokerConnection.open(address, { ...this.#connection, requestTimeoutMs }, signal);
+  async connect(
+    address: BrokerAddress,
+    signal: AbortSignal,
+    answerMaxMs = Infinity,
+  ): Promise<BrokerConnection> {
+    const name = formatBrokerAddress(address);
+    const { connectTimeoutMs, requestTimeoutMs } = this.#connection;
+    // One that is merely slow must not be given up for ever.
+    const slowness = 2 ** Math.min(this.#silences.get(name) ?? 0, SLOWNESS_DOUBLINGS_MAX);
+    const limits = {
+      connectTimeoutMs: Math.min(connectTimeoutMs * slowness, requestTimeoutMs),
+      requestTimeoutMs: Math.min(answerMaxMs * slowness, requestTimeoutMs),
+    };
+    try {
+      const connection = await BrokerConnection.open(address, { ...this.#connection, ...limits }, signal);
+      this.#silences.delete(name);
+      return connection;
+    } catch (error) {
+      this.#noteFailure(name, error);
+      throw error;
+    }
   }
 
   /** The topic as it is now; also learns all brokers' addresses. */
@@ -241,9 +261,10 @@ export class KafkaCluster {
       try {
         const connection = await this.connect(address, signal, answerMaxMs);
         try {
-          const answer = await question(connection);
-          this.#unanswering.delete(name);
-          return answer;
+          return await question(connection);
+        } catch (error) {
+          this.#noteFailure(name, error);
+          throw error;
         } finally {
           connection.close();
         }
@@ -251,13 +272,17 @@ export class KafkaCluster {
         if (error instanceof KafkaTunnelError) throw error;
         const trouble = explainConnectError(error, name);
         if (typeof trouble !== 'string') throw trouble;
-        this.#unanswering.add(name);
         this.#logger.debug({ trouble }, 'a Kafka broker does not answer');
         troubles.push(trouble);
       }
     }
     signal.throwIfAborted();
     throw new NotReadyError(troubles.join('; '), { hasAnswered: false });
+  }
+
+  #noteFailure(name: string, error: unknown): void {
+    const isSilence = error instanceof SilentBrokerError || error instanceof client.TimeoutError;
+    this.#silences.set(name, (this.#silences.get(name) ?? 0) + (isSilence ? 1 : 0));
   }
 
   #candidates(first: number | undefined): Iterable<BrokerAddress> {
@@ -270,7 +295,7 @@ export class KafkaCluster {
     ]) {
       byName.set(formatBrokerAddress(address), address);
     }
-    for (const name of this.#unanswering) {
+    for (const name of this.#silences.keys()) {
       const address = byName.get(name);
       if (address === undefined || !byName.delete(name)) continue;
       byName.set(name, address);

@@ -52,7 +52,7 @@ test('a connection that is answered while another is tried stays', async () => {
 });
 
 test('a broker that answers nobody is waited for, and asked again and again', async () => {
-  const connect = vi.fn(() => Promise.reject(new Error('no answer')));
+  const connect = vi.fn<() => Promise<FakeConnection>>(() => Promise.reject(new Error('no answer')));
   const { watch, used } = watching(connect);
   const silent = new FakeConnection();
   silent.silentMs = 5000;
