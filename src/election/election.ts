@@ -103,9 +103,23 @@ export class Election implements AsyncDisposable {
         // What was seen before it went away proves nothing about the time since.
         seen = undefined;
       }
-      await sleep(this.#timing.pollEveryMs, signal);
+      await sleep(this.#pauseMs(seen, seenAtMs), signal);
     }
     return undefined;
+  }
+
+  /** How long until the next look: no longer than until the master may be followed. */
+  #pauseMs(seen: ElectionFields | undefined, seenAtMs: number): number {
+    const { pollEveryMs } = this.#timing;
+    if (seen === undefined) return pollEveryMs;
+    const leftMs = seenAtMs + this.#patienceMs(seen) - performance.now();
+    return leftMs > 0 ? Math.min(leftMs, pollEveryMs) : pollEveryMs;
+  }
+
+  /** How long a master may be silent before it is followed. */
+  #patienceMs({ beat }: ElectionFields): number {
+    const { takeOverAfterMs, takeOverFromMongoShakeAfterMs } = this.#timing;
+    return beat === undefined ? takeOverFromMongoShakeAfterMs : takeOverAfterMs;
   }
 
   /** Ends the lease; if it is still held, another collector may take over at once. Never fails. */
@@ -152,9 +166,7 @@ export class Election implements AsyncDisposable {
     // Nobody has taken over since the lease that we have lost or never knew that we had: there is nobody to wait for.
     if (fields.released || fields.owner === this.#owner) return this.#takeOver(fields);
     if (seen === undefined || !isSameLife(fields, seen)) return undefined;
-    const { takeOverAfterMs, takeOverFromMongoShakeAfterMs } = this.#timing;
-    const patienceMs = fields.beat === undefined ? takeOverFromMongoShakeAfterMs : takeOverAfterMs;
-    return performance.now() - seenAtMs < patienceMs ? undefined : this.#takeOver(fields);
+    return performance.now() - seenAtMs < this.#patienceMs(fields) ? undefined : this.#takeOver(fields);
   }
 
   async #insert(): Promise<bigint | undefined> {

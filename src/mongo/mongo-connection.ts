@@ -100,7 +100,7 @@ export class MongoConnection implements AsyncDisposable {
       appName: `oplogue/${this.purpose}-cursor`,
       maxPoolSize: PINNED_POOL_SIZE,
       socketTimeoutMS: options.replyTimeoutMs,
-      serverSelectionTimeoutMS: PINNED_SELECTION_TIMEOUT_MS,
+      serverSelectionTimeoutMS: Math.max(PINNED_SELECTION_MIN_MS, options.replyTimeoutMs),
     });
     try {
       await settledOrAborted(connected(client), options.signal);
@@ -137,6 +137,6 @@ async function connected(client: MongoClient): Promise<void> {
 }
 
 /** The member was chosen because it answers; when it does not any more, another is to be chosen. */
-const PINNED_SELECTION_TIMEOUT_MS = 3000;
+const PINNED_SELECTION_MIN_MS = 3000;
 /** One connection waits for the oplog, the other asks for its window. */
 const PINNED_POOL_SIZE = 2;
