@@ -42,8 +42,8 @@ const DEFAULT_AWAIT_MS = 1000;
 const DEFAULT_REPLY_TIMEOUT_MS = 5000;
 /** For the short questions beside the reading. */
 const SOCKET_TIMEOUT_MS = 5000;
-/** Connections that have rested for longer may have died in silence, and the next question would find out first. */
-const MAX_IDLE_TIME_MS = 3000;
+/** Connections that have rested for longer may have died in silence. The one that is asked for the oplog window every 5 s is kept. */
+const MAX_IDLE_TIME_MS = 10_000;
 const RETRY_MIN_MS = 50;
 const RETRY_MAX_MS = 1000;
 /** A cursor that lived so long was healthy, even if nothing came. */
