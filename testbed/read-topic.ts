@@ -99,7 +99,9 @@ async function readPartition(reader: PartitionReader, from: bigint, end: bigint)
     for (const batch of answer.records ?? []) {
       // What came after the end was asked for is left for the next call, and not counted as read.
       if (batch.firstOffset >= end) break;
-      if (!aborted.hides(batch, () => batch.records[0]?.key)) visitBatch(reader, batch, next);
+      if (!aborted.hides(batch, () => batch.records[0]?.key)) {
+        visitRecords(batch, { partition: reader.partition, from: next, visit: reader.visit });
+      }
       const afterBatch = batch.firstOffset + BigInt(batch.lastOffsetDelta) + 1n;
       if (afterBatch > next) next = afterBatch;
     }
@@ -150,14 +152,18 @@ async function fetchPartition(reader: PartitionReader, offset: bigint): Promise<
   return answer;
 }
 
-function visitBatch(reader: PartitionReader, batch: RecordsBatch, from: bigint): void {
+/** Visits the records of a batch, from an offset on. */
+export function visitRecords(
+  batch: RecordsBatch,
+  { partition, from, visit }: { partition: number; from: bigint; visit: (record: TopicRecord) => void },
+): void {
   for (const record of batch.records) {
     const offset = batch.firstOffset + BigInt(record.offsetDelta);
     if (offset < from) continue;
     const headers = new Map<string, Buffer>();
     for (const [name, value] of record.headers) headers.set(String(name), value ?? Buffer.alloc(0));
-    reader.visit({
-      partition: reader.partition,
+    visit({
+      partition,
       offset,
       key: record.key,
       value: record.value,

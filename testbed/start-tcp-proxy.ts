@@ -12,6 +12,8 @@ export interface TcpProxy extends AsyncDisposable {
   cut(): void;
   /** Connections stay open, new ones are taken, and nothing gets through in either way. */
   stall(): void;
+  /** The connections of now stay open and nothing gets through in either way, ever; new ones work. */
+  strand(): void;
   /** Everything works again; bytes held back by a stall are delivered. */
   resume(): void;
   close(): Promise<void>;
@@ -25,6 +27,7 @@ export interface TcpProxy extends AsyncDisposable {
 export async function startTcpProxy(target: string, port?: number): Promise<TcpProxy> {
   const [host, targetPort] = splitAddress(target);
   const pairs = new Set<readonly [Socket, Socket]>();
+  const stranded = new Set<readonly [Socket, Socket]>();
   let state: 'open' | 'cut' | 'stalled' = 'open';
 
   const flow = ([client, upstream]: readonly [Socket, Socket]): void => {
@@ -63,8 +66,13 @@ export async function startTcpProxy(target: string, port?: number): Promise<TcpP
       upstream.resetAndDestroy();
     }
   };
+  const hold = ([client, upstream]: readonly [Socket, Socket]): void => {
+    client.unpipe(upstream).pause();
+    upstream.unpipe(client).pause();
+  };
   const close = (): Promise<void> => {
     cut();
+    for (const sockets of stranded) for (const socket of sockets) socket.destroy();
     return new Promise((resolve) => server.close(() => resolve()));
   };
   return {
@@ -76,9 +84,13 @@ export async function startTcpProxy(target: string, port?: number): Promise<TcpP
     cut,
     stall() {
       state = 'stalled';
-      for (const [client, upstream] of pairs) {
-        client.unpipe(upstream).pause();
-        upstream.unpipe(client).pause();
+      for (const pair of pairs) hold(pair);
+    },
+    strand() {
+      for (const pair of pairs) {
+        hold(pair);
+        pairs.delete(pair);
+        stranded.add(pair);
       }
     },
     resume() {

@@ -17,7 +17,7 @@ export interface DatabaseCheckpointStoreOptions {
 }
 
 /** Majority, and how long the server may take for it. */
-const MAJORITY = { w: 'majority' as const, wtimeoutMS: 30_000 };
+const MAJORITY = { w: 'majority' as const, wtimeoutMS: 10_000 };
 
 /** Keeps checkpoints in MongoDB, in the document that MongoShake 2.8 writes. */
 export class DatabaseCheckpointStore implements CheckpointStore {

@@ -16,19 +16,19 @@ import { NamespaceFilter } from '../namespace/namespace-filter.ts';
 import { NamespaceTable } from '../namespace/namespace-table.ts';
 import { GidFilter } from '../oplog/gid-filter.ts';
 import { LaneRouter } from '../oplog/lane-router.ts';
-import { positionOf, type Position } from '../oplog/position.ts';
+import { positionOf } from '../oplog/position.ts';
 import { Governor } from '../pipeline/governor.ts';
 import { Lane } from '../pipeline/lane.ts';
 import { OpenTransactions } from '../pipeline/open-transactions.ts';
 import { Pipeline } from '../pipeline/pipeline.ts';
 import { Backoff } from '../shared/backoff.ts';
-import { describeError, isRestartable } from '../shared/errors.ts';
+import { describeError, isRestartable, OplogueError } from '../shared/errors.ts';
 import { failpoint } from '../shared/failpoint.ts';
 import type { Logger } from '../shared/logger.ts';
 import { MemoryBudget } from '../shared/memory-budget.ts';
 import { sleep } from '../shared/sleep.ts';
 import { OplogSource } from '../source/oplog-source.ts';
-import { decideStart } from '../source/start-position.ts';
+import { decideStart, type StartDecision } from '../source/start-position.ts';
 import type { Tunnel } from '../tunnel/tunnel.ts';
 import { createCheckpointStore } from './create-checkpoint-store.ts';
 import { createElection } from './create-election.ts';
@@ -39,6 +39,8 @@ import { Replication } from './replication.ts';
 const METRIC_LINE_INTERVAL_MS = 5000;
 const RESTART_MIN_MS = 200;
 const RESTART_MAX_MS = 10_000;
+/** Fenced twice within this time: somebody with the same id runs outside of the election. */
+const FENCED_AGAIN_MS = 60_000;
 /** A replication that ran for so long was well; the next failure is a new one. */
 const HEALTHY_AFTER_MS = 60_000;
 
@@ -104,6 +106,7 @@ export class Collector {
   /** One term after the other, until it is stopped or a replication ends for another reason than a lost lease or a server that is away. */
   async #serveWhenElected(source: OplogSource, election: Election, stop: AbortSignal): Promise<void> {
     const over = AbortSignal.any([stop, this.#sentinel.shutdown]);
+    let fencedMs = -Infinity;
     while (!over.aborted) {
       this.#stats.state = 'standby';
       this.#stats.reason = '';
@@ -114,7 +117,10 @@ export class Collector {
         await this.#serve(source, lease, stop);
         return;
       } catch (error) {
-        if (lease.isHeld && !isRestartable(error)) throw error;
+        // A former master that wakes in its own takeover fences the one after it, once, and is fenced by the next attempt.
+        const isStray = isFenced(error) && performance.now() - fencedMs > FENCED_AGAIN_MS;
+        if (isFenced(error)) fencedMs = performance.now();
+        if (lease.isHeld && !isStray && !isRestartable(error)) throw error;
         this.#logger.warn(describeError(lease.isHeld ? error : lease.lost.reason));
         this.#stats.abandonOutstanding();
       } finally {
@@ -158,6 +164,7 @@ export class Collector {
       budget: this.#budget,
       logger: this.#logger,
       mayWrite: lease && (() => lease.isHeld),
+      lost: lease?.lost,
     });
     const opening = lease === undefined ? stop : AbortSignal.any([stop, lease.lost]);
     await tunnel.open(opening);
@@ -169,7 +176,7 @@ export class Collector {
       this.#logger.info(metricLine(this.#stats, Date.now()));
     }, METRIC_LINE_INTERVAL_MS);
     try {
-      await replication.run(start, AbortSignal.any([stop, this.#sentinel.shutdown]));
+      await replication.run(start.after, AbortSignal.any([stop, this.#sentinel.shutdown]));
     } finally {
       clearInterval(metricLines);
     }
@@ -213,7 +220,7 @@ export class Collector {
   async #startPosition(
     { source, store, tunnel }: { source: OplogSource; store: CheckpointStore; tunnel: Tunnel },
     stop: AbortSignal,
-  ): Promise<Position> {
+  ): Promise<StartDecision> {
     const checkpoint = await store.load(source.name);
     const decision = decideStart({
       source: source.name,
@@ -223,17 +230,17 @@ export class Collector {
       window: await source.window(stop),
     });
     this.#logger.info(decision.text);
-    return decision.after;
+    return decision;
   }
 
   async #createReplication(
-    parts: ReplicationEnds & { tunnel: Tunnel; start: Position },
+    parts: ReplicationEnds & { tunnel: Tunnel; start: StartDecision },
   ): Promise<Replication> {
     const { source, store, lease, tunnel, start } = parts;
     const config = this.#config;
     const stats = this.#stats;
     const logger = this.#logger;
-    const acks = new AckWindow(start);
+    const acks = new AckWindow(start.after);
     const governor = new Governor({
       sentinel: this.#sentinel,
       targetDelaySeconds: config.source.targetDelaySeconds,
@@ -257,6 +264,7 @@ export class Collector {
           budget: this.#budget,
           version: config.tunnel.message === 'json' ? 'mongoshake' : 'parent',
           logger,
+          mayBeginInside: start.by === 'start_position' || start.by === 'oldest',
         }),
         acks,
         budget: this.#budget,
@@ -266,7 +274,7 @@ export class Collector {
         stripsGid: config.filter.stripGids,
         frontiers: tunnel.frontiers,
       },
-      start,
+      start.after,
     );
     const checkpoints = new CheckpointWriter({
       store,
@@ -290,4 +298,9 @@ export class Collector {
     this.#logger.info(`incr_sync.shard_key = auto: entries are spread by ${chosen}`);
     return chosen;
   }
+}
+
+/** Whether another collector with our id has taken the source over in Kafka. */
+function isFenced(error: unknown): boolean {
+  return error instanceof OplogueError && error.code === 'KAFKA_FENCED';
 }

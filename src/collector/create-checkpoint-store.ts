@@ -4,6 +4,9 @@ import { DatabaseCheckpointStore } from '../checkpoint/database-checkpoint-store
 import type { CheckpointConfig } from '../config/config.ts';
 import { connectMongo } from '../mongo/connect-mongo.ts';
 
+/** Longer than the store may wait for a majority. */
+const SOCKET_TIMEOUT_MS = 15_000;
+
 /**
  * The store that `checkpoint.storage` asks for; connected.
  * @param term of the lease, with an election: later terms' checkpoints are never overwritten (I5)
@@ -19,6 +22,7 @@ export async function createCheckpointStore(
     connectMode: 'primary',
     tls: config.tls,
     purpose: 'checkpoint',
+    socketTimeoutMs: SOCKET_TIMEOUT_MS,
   });
   return new DatabaseCheckpointStore({
     connection,

@@ -19,6 +19,8 @@ interface TunnelDependencies {
   readonly logger: Logger;
   /** With an election: whether this collector still holds its lease. */
   readonly mayWrite: (() => boolean) | undefined;
+  /** Aborts when it does not any more. */
+  readonly lost: AbortSignal | undefined;
 }
 
 /** The tunnel that `tunnel`, `tunnel.address` and `tunnel.message` ask for. */

@@ -120,11 +120,12 @@ export class Replication {
     const { source, stats, logger } = this.#parts;
     let warned = false;
     let oldestAtFirst: Position | undefined;
+    // By the monotonic clock: were the time of day turned back, lag and health would stand still for as long.
     for (let nextWindowAtMs = 0; !reading.aborted; await sleep(WATCH_INTERVAL_MS, reading)) {
       this.#noteFlow();
-      if (Date.now() < nextWindowAtMs) continue;
+      if (performance.now() < nextWindowAtMs) continue;
+      nextWindowAtMs = performance.now() + WINDOW_INTERVAL_MS;
       const askedAtMs = Date.now();
-      nextWindowAtMs = askedAtMs + WINDOW_INTERVAL_MS;
       try {
         stats.noteWindow(await source.window(reading), askedAtMs);
       } catch (error) {

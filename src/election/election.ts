@@ -7,6 +7,7 @@ import { objectIdOf } from '../mongo/object-id.ts';
 import { isPassingMongoError, isDuplicateKey } from '../mongo/server-error.ts';
 import type { Logger } from '../shared/logger.ts';
 import { sleep } from '../shared/sleep.ts';
+import { SleepMeter } from '../shared/sleep-meter.ts';
 import {
   ELECTION_COLLECTION,
   ELECTION_DATABASE,
@@ -83,12 +84,13 @@ export class Election implements AsyncDisposable {
     while (!signal.aborted) {
       try {
         const wonAtMs = performance.now();
+        const sleepMeter = new SleepMeter();
         const fields = await this.#read();
         if (signal.aborted) return undefined;
         if (saidTrouble) logger.info('The election store answers again');
         saidTrouble = false;
         const term = await this.#tryToWin({ fields, seen, seenAtMs });
-        if (term !== undefined) return this.#begin(term, wonAtMs);
+        if (term !== undefined) return this.#begin(term, { wonAtMs, sleepMeter });
         if (fields !== undefined && !isSameLife(fields, seen)) {
           this.#noteMaster(fields, seen);
           seen = fields;
@@ -101,9 +103,23 @@ export class Election implements AsyncDisposable {
         // What was seen before it went away proves nothing about the time since.
         seen = undefined;
       }
-      await sleep(this.#timing.pollEveryMs, signal);
+      await sleep(this.#pauseMs(seen, seenAtMs), signal);
     }
     return undefined;
+  }
+
+  /** How long until the next look: no longer than until the master may be followed. */
+  #pauseMs(seen: ElectionFields | undefined, seenAtMs: number): number {
+    const { pollEveryMs } = this.#timing;
+    if (seen === undefined) return pollEveryMs;
+    const leftMs = seenAtMs + this.#patienceMs(seen) - performance.now();
+    return leftMs > 0 ? Math.min(leftMs, pollEveryMs) : pollEveryMs;
+  }
+
+  /** How long a master may be silent before it is followed. */
+  #patienceMs({ beat }: ElectionFields): number {
+    const { takeOverAfterMs, takeOverFromMongoShakeAfterMs } = this.#timing;
+    return beat === undefined ? takeOverFromMongoShakeAfterMs : takeOverAfterMs;
   }
 
   /** Ends the lease; if it is still held, another collector may take over at once. Never fails. */
@@ -147,11 +163,10 @@ export class Election implements AsyncDisposable {
   }): Promise<bigint | undefined> {
     const { fields, seen, seenAtMs } = state;
     if (fields === undefined) return this.#insert();
-    if (fields.released) return this.#takeOver(fields);
+    // Nobody has taken over since the lease that we have lost or never knew that we had: there is nobody to wait for.
+    if (fields.released || fields.owner === this.#owner) return this.#takeOver(fields);
     if (seen === undefined || !isSameLife(fields, seen)) return undefined;
-    const { takeOverAfterMs, takeOverFromMongoShakeAfterMs } = this.#timing;
-    const patienceMs = fields.beat === undefined ? takeOverFromMongoShakeAfterMs : takeOverAfterMs;
-    return performance.now() - seenAtMs < patienceMs ? undefined : this.#takeOver(fields);
+    return performance.now() - seenAtMs < this.#patienceMs(fields) ? undefined : this.#takeOver(fields);
   }
 
   async #insert(): Promise<bigint | undefined> {
@@ -186,12 +201,12 @@ export class Election implements AsyncDisposable {
     return matchedCount === 1 ? term : undefined;
   }
 
-  #begin(term: bigint, wonAtMs: number): HeldLease {
+  #begin(term: bigint, won: { wonAtMs: number; sleepMeter: SleepMeter }): HeldLease {
     const { renewEveryMs, giveUpAfterMs } = this.#timing;
     const master = { host: this.#host, pid: process.pid };
     this.#leadership = { role: 'master', term, master, sinceMs: Date.now() };
     this.#options.logger.info(`This collector is the master now, term ${term}`);
-    return new HeldLease({ term, wonAtMs, renewEveryMs, giveUpAfterMs, renew: () => this.#renew(term) });
+    return new HeldLease({ ...won, term, renewEveryMs, giveUpAfterMs, renew: () => this.#renew(term) });
   }
 
   async #renew(term: bigint): Promise<boolean> {

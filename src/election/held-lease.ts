@@ -1,4 +1,5 @@
 import { sleep } from '../shared/sleep.ts';
+import { SleepMeter } from '../shared/sleep-meter.ts';
 import { LeaseLostError } from './election-error.ts';
 import type { Lease } from './lease.ts';
 
@@ -11,25 +12,30 @@ export interface HeldLeaseOptions {
   readonly giveUpAfterMs: number;
   /** Renews in the store. @returns false when somebody else has it now. @throws when the store cannot be reached */
   readonly renew: () => Promise<boolean>;
+  /** Tells how long the host was suspended; made before the request that won the lease. */
+  readonly sleepMeter?: SleepMeter;
 }
 
 /**
  * A lease that renews itself until it is ended or lost.
  *
  * Its time is counted from before a renewal is sent, a follower's from after it has seen it, and it gives up sooner than a
- * follower takes over: so nobody else can hold it while {@link isHeld} is true (I5). Clocks of hosts are not compared.
+ * follower takes over: so nobody else can hold it while {@link isHeld} is true (I5). Clocks of hosts are not compared. The time in which
+ * this host was suspended counts too.
  */
 export class HeldLease implements Lease {
   readonly term: bigint;
   readonly #options: HeldLeaseOptions;
   readonly #lost = new AbortController();
   readonly #ended = new AbortController();
+  readonly #sleepMeter: SleepMeter;
   #renewedAtMs: number;
   #deadline: NodeJS.Timeout | undefined;
 
   constructor(options: HeldLeaseOptions) {
     this.term = options.term;
     this.#options = options;
+    this.#sleepMeter = options.sleepMeter ?? new SleepMeter();
     this.#renewedAtMs = options.wonAtMs;
     this.#armDeadline();
     void this.#renewAgainAndAgain();
@@ -41,9 +47,10 @@ export class HeldLease implements Lease {
 
   get isHeld(): boolean {
     if (this.#lost.signal.aborted || this.#ended.signal.aborted) return false;
-    if (performance.now() - this.#renewedAtMs < this.#options.giveUpAfterMs) return true;
+    const ageMs = this.#nowMs - this.#renewedAtMs;
+    if (ageMs < this.#options.giveUpAfterMs) return true;
     this.#lose(
-      `it could not be renewed for ${Math.round(performance.now() - this.#renewedAtMs)} ms (the election store is away, or this process stood still)`,
+      `it could not be renewed for ${Math.round(ageMs)} ms (the election store is away, or this process stood still)`,
     );
     return false;
   }
@@ -56,12 +63,16 @@ export class HeldLease implements Lease {
     return held;
   }
 
+  get #nowMs(): number {
+    return performance.now() + this.#sleepMeter.sleptMs;
+  }
+
   async #renewAgainAndAgain(): Promise<void> {
     const { renewEveryMs, renew } = this.#options;
     for (;;) {
       await sleep(renewEveryMs, this.#ended.signal);
       if (this.#ended.signal.aborted || !this.isHeld) return;
-      const askedAtMs = performance.now();
+      const askedAtMs = this.#nowMs;
       try {
         const isOurs = await renew();
         if (this.#ended.signal.aborted || !this.isHeld) return;
@@ -79,7 +90,7 @@ export class HeldLease implements Lease {
 
   #armDeadline(): void {
     clearTimeout(this.#deadline);
-    const leftMs = this.#options.giveUpAfterMs - (performance.now() - this.#renewedAtMs);
+    const leftMs = this.#options.giveUpAfterMs - (this.#nowMs - this.#renewedAtMs);
     this.#deadline = setTimeout(() => this.isHeld || undefined, Math.max(0, leftMs) + 1);
   }
 

@@ -19,12 +19,14 @@ export interface ConnectMongoOptions {
   readonly serverSelectionTimeoutMs?: number;
   /** A socket that is silent for so long in a command is dead. Default 60 s. */
   readonly socketTimeoutMs?: number;
+  /** A connection that has rested for longer is not used again. Default: there is no limit. */
+  readonly maxIdleTimeMs?: number;
 }
 
 const DEFAULT_POOL_SIZE = 4;
 const DEFAULT_SELECTION_TIMEOUT_MS = 10_000;
 const DEFAULT_SOCKET_TIMEOUT_MS = 60_000;
-const CONNECT_TIMEOUT_MS = 10_000;
+const CONNECT_TIMEOUT_MS = 5000;
 
 /**
  * Connects to MongoDB: the only door to the driver. Pings, and learns what is there.
@@ -65,6 +67,7 @@ function clientOptionsOf(options: ConnectMongoOptions): MongoClientOptions {
     serverSelectionTimeoutMS: options.serverSelectionTimeoutMs ?? DEFAULT_SELECTION_TIMEOUT_MS,
     socketTimeoutMS: options.socketTimeoutMs ?? DEFAULT_SOCKET_TIMEOUT_MS,
     connectTimeoutMS: CONNECT_TIMEOUT_MS,
+    ...(options.maxIdleTimeMs === undefined ? {} : { maxIdleTimeMS: options.maxIdleTimeMs }),
     useBigInt64: true,
   };
 }

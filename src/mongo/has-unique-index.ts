@@ -1,3 +1,4 @@
+import { commandError } from './mongo-connection-error.ts';
 import type { MongoConnection } from './mongo-connection.ts';
 import { serverErrorCode, ServerErrorCode } from './server-error.ts';
 
@@ -7,8 +8,17 @@ const SYSTEM_DATABASES = new Set(['admin', 'local', 'config']);
 /**
  * Whether any collection of the deployment has a unique index besides that of _id: what `incr_sync.shard_key = auto`
  * asks, because then two documents of one collection depend on each other's order.
+ * @throws MongoCommandError
  */
 export async function hasUniqueIndex(connection: MongoConnection): Promise<boolean> {
+  try {
+    return await searchUniqueIndex(connection);
+  } catch (error) {
+    throw commandError(error, { url: connection.maskedUrl, what: 'list the indexes' });
+  }
+}
+
+async function searchUniqueIndex(connection: MongoConnection): Promise<boolean> {
   const { client } = connection;
   const { databases } = await client.db('admin').admin().listDatabases({ nameOnly: true });
   for (const { name } of databases) {

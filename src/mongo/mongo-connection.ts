@@ -6,7 +6,9 @@ import {
   type TopologyDescription,
 } from 'mongodb';
 import { must } from '../shared/assert.ts';
+import { hedged } from '../shared/hedged.ts';
 import { maskUrl } from '../shared/mask-url.ts';
+import { settledOrAborted } from '../shared/settled-or-aborted.ts';
 import { closeClient } from './close-client.ts';
 import { modeAllows, readPreferenceOf, type ConnectMode } from './connect-mode.ts';
 import { directMongoUrl, isSrvUrl } from './mongo-url.ts';
@@ -86,7 +88,8 @@ export class MongoConnection implements AsyncDisposable {
    * sent by read preference might reach another.
    */
   async pinMember(options: { signal: AbortSignal; replyTimeoutMs: number }): Promise<PinnedMember> {
-    const hello = await this.hello({ signal: options.signal });
+    // The pooled connection may have died in silence, as the cursor's has, which is why a member is sought.
+    const hello = await hedged(() => this.hello({ signal: options.signal }), HELLO_LATE_MS);
     const host = typeof hello['me'] === 'string' && !this.#isDirect ? hello['me'].toLowerCase() : undefined;
     const credentials = this.client.options.credentials;
     const client = new MongoClient(host === undefined ? this.#url : directMongoUrl(this.#url, host), {
@@ -99,9 +102,11 @@ export class MongoConnection implements AsyncDisposable {
       appName: `oplogue/${this.purpose}-cursor`,
       maxPoolSize: PINNED_POOL_SIZE,
       socketTimeoutMS: options.replyTimeoutMs,
+      serverSelectionTimeoutMS: Math.max(PINNED_SELECTION_MIN_MS, options.replyTimeoutMs),
     });
     try {
-      await client.connect();
+      await settledOrAborted(connected(client), options.signal);
+      options.signal.throwIfAborted();
     } catch (error) {
       await closeClient(client);
       throw error;
@@ -129,5 +134,12 @@ export class MongoConnection implements AsyncDisposable {
   }
 }
 
+async function connected(client: MongoClient): Promise<void> {
+  await client.connect();
+}
+
+/** The member was chosen because it answers; when it does not any more, another is to be chosen. */
+const PINNED_SELECTION_MIN_MS = 3000;
+const HELLO_LATE_MS = 1000;
 /** One connection waits for the oplog, the other asks for its window. */
 const PINNED_POOL_SIZE = 2;

@@ -1,4 +1,10 @@
-import { MongoError, MongoNetworkError, MongoServerError, MongoServerSelectionError } from 'mongodb';
+import {
+  MongoError,
+  MongoNetworkError,
+  MongoNetworkTimeoutError,
+  MongoServerError,
+  MongoServerSelectionError,
+} from 'mongodb';
 
 /**
  * The server errors that this project tells apart, by their codes
@@ -15,6 +21,7 @@ export const ServerErrorCode = {
   cursorNotFound: 43,
   maxTimeExpired: 50,
   commandNotFound: 59,
+  writeConcernFailed: 64,
   networkTimeout: 89,
   shutdownInProgress: 91,
   notYetInitialized: 94,
@@ -54,6 +61,8 @@ const PASSING = new Set<number>([
   ServerErrorCode.hostNotFound,
   ServerErrorCode.lockTimeout,
   ServerErrorCode.maxTimeExpired,
+  // No majority within the time, because members are away.
+  ServerErrorCode.writeConcernFailed,
   ServerErrorCode.networkTimeout,
   ServerErrorCode.shutdownInProgress,
   ServerErrorCode.notYetInitialized,
@@ -104,6 +113,11 @@ const PASSING_DRIVER_ERRORS = new Set([
   'MongoOperationTimeoutError',
   'MongoUnexpectedServerResponseError',
 ]);
+
+/** Whether a request was given up because nothing came. */
+export function isSilenceOfMongo(error: unknown): boolean {
+  return error instanceof MongoNetworkTimeoutError;
+}
 
 export function isUnauthorized(error: unknown): boolean {
   return serverErrorCode(error) === ServerErrorCode.unauthorized;

@@ -16,6 +16,11 @@ export interface OpenTransactionsOptions {
   readonly budget: MemoryBudget;
   readonly version: OperationVersion;
   readonly logger: Logger;
+  /**
+   * Reading began where a person has chosen, or at the oldest entry: nothing is promised about what lies before. A checkpoint promises that nothing
+   * after it is missed, so that the beginning of a transaction that is committed after it must be there.
+   */
+  readonly mayBeginInside: boolean;
 }
 
 /**
@@ -129,13 +134,34 @@ export class OpenTransactions {
         }
       } catch (error) {
         if (!(error instanceof PositionLostError)) throw error;
-        this.#options.logger.warn(
-          `A transaction committed at ${formatPosition(header.position)} began before the oplog's first entry: ` +
-            `its operations up to ${formatPosition(at)} are gone, the later ones are carried`,
-        );
+        this.#judgeLostBeginning({ at, committing: header, error });
       }
     }
     return positions;
+  }
+
+  /**
+   * A transaction's parts up to the one at `at` have left the oplog.
+   * @throws PositionLostError when they may not be skipped (I7)
+   */
+  #judgeLostBeginning(lost: { at: Position; committing: EntryHeader; error: PositionLostError }): void {
+    const { source, logger, mayBeginInside } = this.#options;
+    const [at, committedAt] = [formatPosition(lost.at), formatPosition(lost.committing.position)];
+    if (mayBeginInside) {
+      logger.warn(
+        `A transaction committed at ${committedAt} began before the oplog's first entry: ` +
+          `its operations up to ${at} are gone, the later ones are carried`,
+      );
+      return;
+    }
+    throw new PositionLostError({
+      source: source.name,
+      from: lost.at - 1n,
+      to: lost.error.to,
+      hint:
+        `the transaction committed at ${committedAt} has operations from ${at} on; copy the data anew, ` +
+        'then remove the checkpoint and set checkpoint.start_position to the time of the copy',
+    });
   }
 
   /** Reads entries again; the same header is given each time. */

@@ -15,11 +15,13 @@ import { positionsIn } from './oplog-batch.ts';
 import type { ReadConcernLevel } from './oplog-tail.ts';
 import { OPLOG_COLLECTION, OPLOG_DATABASE, readOplogWindow } from './oplog-window.ts';
 import { ForeignPositionError, PositionLostError } from './position-lost-error.ts';
+import type { ReplyPatience } from './reply-patience.ts';
 
 export interface OplogFetchOptions {
   readonly name: () => string;
   readonly url: string;
-  readonly pin: (signal: AbortSignal) => Promise<PinnedMember>;
+  readonly pin: (signal: AbortSignal, patience: ReplyPatience) => Promise<PinnedMember>;
+  readonly patience: ReplyPatience;
   readonly budget: MemoryBudget;
   readonly readConcern: ReadConcernLevel;
   readonly logger: Logger;
@@ -30,7 +32,7 @@ const CHUNK_POSITIONS = 500;
 /** and spans so many seconds of oplog at most, because the server walks over all that lies between. */
 const CHUNK_SECONDS = 5;
 const RETRY_MIN_MS = 50;
-const RETRY_MAX_MS = 5000;
+const RETRY_MAX_MS = 1000;
 
 /**
  * Reads single entries again by their positions. Keeps its connection between calls. Takes memory without waiting for
@@ -60,6 +62,7 @@ export class OplogFetch implements AsyncDisposable {
           const missing = found.findIndex((position, i) => position !== wanted[i]);
           if (missing >= 0) break;
           wanted = wanted.slice(found.length);
+          this.#options.patience.answered();
           this.#options.budget.take(reply.bytes.length);
           yield {
             bytes: reply.bytes,
@@ -72,6 +75,7 @@ export class OplogFetch implements AsyncDisposable {
         await this.#explainMissing(wanted, signal);
       } catch (error) {
         if (signal.aborted) return;
+        this.#options.patience.failed(error);
         await this.#forgetMember();
         if (!isPassingMongoError(error)) {
           throw commandError(error, { url: this.#options.url, what: 'read the oplog' });
@@ -83,7 +87,8 @@ export class OplogFetch implements AsyncDisposable {
   }
 
   async *#find(chunk: readonly Position[], signal: AbortSignal): AsyncGenerator<RawReply, void, undefined> {
-    this.#member ??= await this.#options.pin(signal);
+    const { pin, patience } = this.#options;
+    this.#member ??= await pin(signal, patience);
     const timestamps = chunk.map(timestampOf);
     const { cursor, reply } = await this.#member.find(
       OPLOG_DATABASE,

@@ -19,6 +19,7 @@ import type { ChangeSource, OplogWindow, RawBatch } from './change-source.ts';
 import { OplogFetch } from './oplog-fetch.ts';
 import { OplogTail, type ReadConcernLevel } from './oplog-tail.ts';
 import { readOplogWindow } from './oplog-window.ts';
+import { ReplyPatience } from './reply-patience.ts';
 
 export interface OplogSourceOptions {
   readonly url: string;
@@ -32,14 +33,19 @@ export interface OplogSourceOptions {
   readonly batchSizeMax?: number;
   /** How long the server holds an idle request: one command per so much time is what idling costs. Default 1 s. */
   readonly awaitMs?: number;
-  /** A member that is silent for so long in a request is given up. Default 30 s. */
+  /** A member that is silent for so long in a request is given up; twice as long after each time in a row, up to 30 s. Default 5 s. */
   readonly replyTimeoutMs?: number;
 }
 
 const DEFAULT_AWAIT_MS = 1000;
-const DEFAULT_REPLY_TIMEOUT_MS = 30_000;
+/** An idle request is answered after `awaitMs` at the latest. */
+const DEFAULT_REPLY_TIMEOUT_MS = 5000;
+/** For the short questions beside the reading. */
+const SOCKET_TIMEOUT_MS = 5000;
+/** Connections that have rested for longer may have died in silence. The one that is asked for the oplog window every 5 s is kept. */
+const MAX_IDLE_TIME_MS = 10_000;
 const RETRY_MIN_MS = 50;
-const RETRY_MAX_MS = 5000;
+const RETRY_MAX_MS = 1000;
 /** A cursor that lived so long was healthy, even if nothing came. */
 const HEALTHY_AFTER_MS = 10_000;
 
@@ -66,7 +72,12 @@ export class OplogSource implements ChangeSource {
 
   async open(signal: AbortSignal): Promise<void> {
     const { url, connectMode, tls } = this.#options;
-    this.#connection = await connectMongo({ url, connectMode, tls, purpose: 'source' });
+    this.#connection = await connectMongo({
+      ...{ url, connectMode, tls },
+      purpose: 'source',
+      socketTimeoutMs: SOCKET_TIMEOUT_MS,
+      maxIdleTimeMs: MAX_IDLE_TIME_MS,
+    });
     assertHasOplog(this.#connection.topology, url);
     await this.window(signal);
   }
@@ -85,13 +96,14 @@ export class OplogSource implements ChangeSource {
     const backoff = new Backoff({ minMs: RETRY_MIN_MS, maxMs: RETRY_MAX_MS });
     const sizer = new BatchSizer({ limitBytes: budget.limitBytes, batchSizeMax });
     const logger = new StateLog(this.#logger);
+    const patience = this.#newPatience();
     let position = after;
     while (!signal.aborted) {
       const startedAtMs = performance.now();
       let member: PinnedMember | undefined;
       let isTrouble = false;
       try {
-        member = await this.#pin(signal);
+        member = await this.#pin(signal, patience);
         const tail = new OplogTail({
           connection: this.connection,
           member,
@@ -108,6 +120,7 @@ export class OplogSource implements ChangeSource {
             `reading the oplog of ${this.name} on ${member.host} after ${formatPosition(position)}`,
           );
           backoff.reset();
+          patience.answered();
           position = tail.last;
           yield batch;
         }
@@ -118,6 +131,7 @@ export class OplogSource implements ChangeSource {
           throw commandError(error, { url: this.#options.url, what: 'read the oplog' });
         }
         isTrouble = true;
+        patience.failed(error);
         logger.trouble(`cannot read the oplog of ${this.name}, trying again: ${describeError(error)}`);
       } finally {
         const closing = member?.[Symbol.asyncDispose]();
@@ -134,7 +148,8 @@ export class OplogSource implements ChangeSource {
     this.#fetch ??= new OplogFetch({
       name: () => this.name,
       url: this.#options.url,
-      pin: (pinSignal) => this.#pin(pinSignal),
+      pin: (pinSignal, patience) => this.#pin(pinSignal, patience),
+      patience: this.#newPatience(),
       budget: this.#options.budget,
       readConcern: this.#options.readConcern,
       logger: this.#logger,
@@ -142,9 +157,12 @@ export class OplogSource implements ChangeSource {
     return this.#fetch.entries(positions, signal);
   }
 
-  #pin(signal: AbortSignal): Promise<PinnedMember> {
-    const { replyTimeoutMs = DEFAULT_REPLY_TIMEOUT_MS } = this.#options;
-    return this.connection.pinMember({ signal, replyTimeoutMs });
+  #newPatience(): ReplyPatience {
+    return new ReplyPatience(this.#options.replyTimeoutMs ?? DEFAULT_REPLY_TIMEOUT_MS);
+  }
+
+  #pin(signal: AbortSignal, patience: ReplyPatience): Promise<PinnedMember> {
+    return this.connection.pinMember({ signal, replyTimeoutMs: patience.ms });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

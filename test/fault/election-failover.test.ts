@@ -191,7 +191,11 @@ test('a standby is healthy and says whom it stands by', async () => {
     const response = await fetch(`http://127.0.0.1:${collector.httpPort}/healthz`);
     expect(response.status).toBe(200);
     expect(await collector.page('/status')).toMatchObject({
-      election: { role: 'standby', master: { pid: master.pid } },
+      election: {
+        role: 'standby',
+        master: { pid: master.pid },
+        since: expect.stringMatching(/^20\d\d-.*Z$/),
+      },
       sources: [{ state: 'standby' }],
     });
     expect(await collector.text('/metrics')).toMatch(/^oplogue_is_master 0$/m);

@@ -98,6 +98,30 @@ test('a half-open connection, on which nothing comes any more, is given up after
   expect(seen).toEqual(oplog);
 });
 
+test('connections that a firewall has forgotten are replaced, though nobody says that they are dead', async () => {
+  const { seen, oplog } = await readThrough(async () => {
+    proxy.strand();
+    await eventually(() => stats.sourceReconnects >= 1, {
+      what: 'the connection to be given up',
+      timeoutMs: 20_000,
+    });
+  });
+  expect(seen).toEqual(oplog);
+});
+
+test('a stop is quick while a new connection is sought in vain', async () => {
+  const reading = new OplogRecorder({ source, after: await newestPosition(mongo.url), budget });
+  const writer = new SteadyWriter(mongo.url);
+  await eventually(() => reading.seen.length > 10, { what: 'a steady load' });
+  proxy.stall();
+  await eventually(() => stats.sourceReconnects >= 1, { what: 'the loss to be noticed', timeoutMs: 20_000 });
+  const startMs = performance.now();
+  await reading[Symbol.asyncDispose]();
+  expect(performance.now() - startMs).toBeLessThan(2500);
+  proxy.resume();
+  await writer.stop();
+});
+
 test('a stop is quick while the connection is half-open', async () => {
   const reading = new OplogRecorder({ source, after: await newestPosition(mongo.url), budget });
   const writer = new SteadyWriter(mongo.url);

@@ -2,7 +2,7 @@ import { Int32, Long, MongoClient, ObjectId, type Collection } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest';
 import { DatabaseCheckpointStore } from '../../src/checkpoint/database-checkpoint-store.ts';
 import { electionIdOf } from '../../src/election/election-document.ts';
-import { defaultElectionTiming, Election } from '../../src/election/election.ts';
+import { defaultElectionTiming, Election, type ElectionTiming } from '../../src/election/election.ts';
 import type { HeldLease } from '../../src/election/held-lease.ts';
 import { connectMongo } from '../../src/mongo/connect-mongo.ts';
 import { positionOf } from '../../src/oplog/position.ts';
@@ -35,7 +35,11 @@ afterAll(async () => {
   await client.close();
 });
 
-async function newElection(jobId: string, url = inject('mongoUrl')): Promise<Election> {
+async function newElection(
+  jobId: string,
+  url = inject('mongoUrl'),
+  slower: Partial<ElectionTiming> = {},
+): Promise<Election> {
   const connection = await connectMongo({
     url,
     connectMode: 'primary',
@@ -43,7 +47,12 @@ async function newElection(jobId: string, url = inject('mongoUrl')): Promise<Ele
     socketTimeoutMs: 1000,
     serverSelectionTimeoutMs: 1000,
   });
-  const election = new Election({ connection, jobId, logger: silentLogger, timing });
+  const election = new Election({
+    connection,
+    jobId,
+    logger: silentLogger,
+    timing: { ...timing, ...slower },
+  });
   onTestFinished(async () => {
     await election[Symbol.asyncDispose]();
     await documents.deleteOne({ _id: idOf(jobId) });
@@ -141,6 +150,20 @@ describe('one of several', () => {
     expect(heldAtTakeover).toBe(false);
     expect(lease.lost.aborted).toBe(true);
     expect(lease.lost.reason).toMatchObject({ code: 'ELECTION_LEASE_LOST' });
+  });
+
+  test('wins back what nobody has taken meanwhile, without waiting for itself to fall silent', async () => {
+    const proxy = await startTcpProxy(new URL(inject('mongoUrl').replace('mongodb:', 'http:')).host);
+    onTestFinished(() => proxy[Symbol.asyncDispose]());
+    const url = `mongodb://127.0.0.1:${proxy.port}/?directConnection=true`;
+    const election = await newElection(uniqueName('election'), url, { takeOverAfterMs: 600_000 });
+    const lease = await elected(election);
+    proxy.cut();
+    await eventually(() => lease.lost.aborted, { what: 'the lease to be lost' });
+    const again = elected(election);
+    proxy.resume();
+    expect((await again).term).toBe(2n);
+    expect(lease.isHeld).toBe(false);
   });
 
   test('a process that stood still knows at its first look that it may not write (I5)', async () => {

@@ -2,19 +2,22 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { sleep } from '../../src/shared/sleep.ts';
 import { eventually } from '../../testbed/eventually.ts';
 import { readTopic } from '../../testbed/read-topic.ts';
-import { startKafka, type TestKafka } from '../../testbed/start-kafka.ts';
+import type { TestKafka } from '../../testbed/start-kafka.ts';
 import { marking, newExactlyOnceTunnel } from '../support/exactly-once-tunnel.ts';
+import { startKafkaBehindProxy, type KafkaBehindProxy } from '../support/kafka-behind-proxy.ts';
 import { newTopicName } from '../support/kafka-tunnel-under-test.ts';
 import { NumberedLoad } from '../support/numbered-load.ts';
 
 const never = new AbortController().signal;
 
 describe.each(['3.9', '4'] as const)('exactly once while a broker of Kafka %s fails', (version) => {
+  let stage: KafkaBehindProxy;
   let kafka: TestKafka;
   beforeAll(async () => {
-    kafka = await startKafka({ version });
+    stage = await startKafkaBehindProxy(version);
+    ({ kafka } = stage);
   });
-  afterAll(() => kafka[Symbol.asyncDispose]());
+  afterAll(() => stage[Symbol.asyncDispose]());
 
   test.each(['killed', 'stopped', 'frozen'] as const)(
     '%s in the middle of transactions: all once (I8)',
@@ -42,15 +45,43 @@ describe.each(['3.9', '4'] as const)('exactly once while a broker of Kafka %s fa
       await eventually(() => load.durableInAll > goal, { what: 'the load to go on', detail });
       await load.stop();
       expect(tunnel.failed.aborted).toBe(false);
-      const sent = load.given.reduce((sum, count) => sum + count);
-      const records = await eventually(
-        async () => {
-          const found = await readTopic({ brokers, topic });
-          return found.length >= sent ? found : undefined;
-        },
-        { what: 'all records to be committed' },
-      );
-      load.expectExactly(records);
+      await expectAllOnce(load, brokers, topic);
     },
   );
+
+  test('connections that a firewall has forgotten in the middle of transactions: all once (I8)', async () => {
+    const topic = newTopicName();
+    const { proxy } = stage;
+    const tunnel = marking(newExactlyOnceTunnel(proxy.address, { topic, requestTimeoutMs: 60_000 }));
+    onTestFinished(() => tunnel[Symbol.asyncDispose]());
+    await tunnel.open(never);
+    const load = new NumberedLoad(tunnel);
+    const detail = (): string => String(tunnel.failed.reason ?? tunnel.trouble);
+    for (let time = 0; time < 2; time++) {
+      const goal = load.durableInAll + 2000 + Math.random() * 2000;
+      await eventually(() => load.durableInAll > goal, { what: 'the load to go on', everyMs: 5, detail });
+      proxy.strand();
+    }
+    const goal = load.durableInAll + 2000;
+    await eventually(() => load.durableInAll > goal, {
+      what: 'the load to go on',
+      timeoutMs: 30_000,
+      detail,
+    });
+    await load.stop();
+    expect(tunnel.failed.aborted).toBe(false);
+    await expectAllOnce(load, kafka.brokers, topic);
+  });
 });
+
+async function expectAllOnce(load: NumberedLoad, brokers: string, topic: string): Promise<void> {
+  const sent = load.given.reduce((sum, count) => sum + count);
+  const records = await eventually(
+    async () => {
+      const found = await readTopic({ brokers, topic });
+      return found.length >= sent ? found : undefined;
+    },
+    { what: 'all records to be committed' },
+  );
+  load.expectExactly(records);
+}

@@ -3,6 +3,7 @@ import { silentLogger } from '../../src/shared/logger.ts';
 import { KafkaCluster } from '../../src/tunnel/kafka/kafka-cluster.ts';
 import { TransactionCoordinator } from '../../src/tunnel/kafka/transaction-coordinator.ts';
 import { eventually } from '../../testbed/eventually.ts';
+import { runCollector } from '../../testbed/run-collector.ts';
 import { readTopic } from '../../testbed/read-topic.ts';
 import { startMongo, type TestMongo } from '../../testbed/start-mongo.ts';
 import { CollectorJob } from '../support/collector-job.ts';
@@ -186,6 +187,22 @@ describe.each(['kafka39', 'kafka4'] as const)('exactly once into %s', (server) =
     await goOn(load, 300);
     await load.stop();
     await load.expectExactly(job);
+  });
+
+  test('an elected collector that is fenced from outside of its election takes its source back (I5, I8)', async () => {
+    const id = `stray-${server}`;
+    const { job, load } = await jobUnderLoad(brokers, { id });
+    const elected = await job.runWith({ id, master_quorum: true });
+    await elected.waitForLog(/Reading begins after/);
+    await goOn(load, 300);
+    const stray = await runCollector({ conf: { ...job.conf, id } });
+    onTestFinished(() => stray[Symbol.asyncDispose]());
+    expect(await stray.ended).toEqual({ code: 250, signal: null });
+    await elected.waitForLog(/(Reading begins after[^]*){2}/);
+    await goOn(load, 300);
+    await load.stop();
+    await load.expectExactly(job);
+    expect(elected.running).toBe(true);
   });
 });
 

@@ -210,6 +210,23 @@ describe.each(['kafka39', 'kafka4'] as const)('exactly once into %s', (server) =
     ]);
   });
 
+  test('fails by name when its checkpoint topic was deleted; nothing counts as done (I3)', async () => {
+    const { job, open } = newJob();
+    const checkpointTopic = `checkpoints-${job}`;
+    const tunnel = await open({ checkpointTopic });
+    await give(tunnel, { from: 0, to: 10 });
+    await connectKafka(brokers).deleteTopic(checkpointTopic);
+    let receipts = 0;
+    await tunnel.lane(0).append(makeHeader({ lane: 0, number: 10 }));
+    tunnel.lane(0).flush(() => receipts++);
+    tunnel.frontiers?.mark(frontierAt(11), { now: true });
+    expect(await failureOf(tunnel)).toMatchObject({
+      code: 'KAFKA_TOPIC_DELETED',
+      message: expect.stringContaining(checkpointTopic),
+    });
+    expect(receipts).toBe(0);
+  });
+
   test('a checkpoint topic that is not compacted is refused', async () => {
     const { open, topic } = newJob();
     const checkpointTopic = `${topic}-plain`;

@@ -7,7 +7,8 @@ import { eventually } from '../../testbed/eventually.ts';
 import { freePort } from '../../testbed/free-port.ts';
 import { readTopic } from '../../testbed/read-topic.ts';
 import { startKafka, type TestKafka } from '../../testbed/start-kafka.ts';
-import { startTcpProxy, type TcpProxy } from '../../testbed/start-tcp-proxy.ts';
+import type { TcpProxy } from '../../testbed/start-tcp-proxy.ts';
+import { startKafkaBehindProxy, type KafkaBehindProxy } from '../support/kafka-behind-proxy.ts';
 import { newKafkaTunnel, newTopicName, type TunnelSettings } from '../support/kafka-tunnel-under-test.ts';
 import { MemoryLogger } from '../support/memory-logger.ts';
 import { NumberedLoad } from '../support/numbered-load.ts';
@@ -36,30 +37,14 @@ async function opened(
 }
 
 describe.each(['3.9', '4'] as const)('faults of a Kafka %s under load', (version) => {
+  let stage: KafkaBehindProxy;
   let kafka: TestKafka;
   let proxy: TcpProxy;
   let behindProxy: string;
 
   beforeAll(async () => {
-    // Its second listener stands behind a proxy, so that clients of that one stay on the proxy.
-    const [port, backPort, proxyPort, controllerPort] = [
-      await freePort(),
-      await freePort(),
-      await freePort(),
-      await freePort(),
-    ];
-    kafka = await startKafka({
-      version,
-      port,
-      config: {
-        'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
-        listeners: `PLAINTEXT://127.0.0.1:${port},BACK://127.0.0.1:${backPort},CONTROLLER://127.0.0.1:${controllerPort}`,
-        'advertised.listeners': `PLAINTEXT://127.0.0.1:${port},BACK://127.0.0.1:${proxyPort}`,
-        'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,BACK:PLAINTEXT,CONTROLLER:PLAINTEXT',
-        'inter.broker.listener.name': 'PLAINTEXT',
-      },
-    });
-    proxy = await startTcpProxy(`127.0.0.1:${backPort}`, proxyPort);
+    stage = await startKafkaBehindProxy(version);
+    ({ kafka, proxy } = stage);
     behindProxy = proxy.address;
   });
   afterEach(async () => {
@@ -67,10 +52,7 @@ describe.each(['3.9', '4'] as const)('faults of a Kafka %s under load', (version
     await kafka.start();
     proxy.resume();
   });
-  afterAll(async () => {
-    await proxy.close();
-    await kafka[Symbol.asyncDispose]();
-  });
+  afterAll(() => stage[Symbol.asyncDispose]());
 
   test.each(['none', 'gzip'] as const)(
     'nothing is lost, repeated or out of order when the broker is killed again and again (I2, I3), packed: %s',
@@ -144,6 +126,38 @@ describe.each(['3.9', '4'] as const)('faults of a Kafka %s under load', (version
     await progress(load);
     await load.stop();
     load.expectExactly(await readTopic({ brokers: kafka.brokers, topic }));
+  });
+
+  test('connections that a firewall has forgotten are replaced, long before requests time out (I2, I3)', async () => {
+    const [tunnel, topic] = await opened(behindProxy, { requestTimeoutMs: 600_000 });
+    const load = new NumberedLoad(tunnel);
+    await progress(load);
+    proxy.strand();
+    await eventually(() => tunnel.trouble?.includes('but on a new connection'), {
+      what: 'the silence to be noticed',
+      timeoutMs: 30_000,
+    });
+    await progress(load);
+    await load.stop();
+    load.expectExactly(await readTopic({ brokers: kafka.brokers, topic }));
+  });
+
+  test('a tunnel that may not write any more ends its connections at once (I5)', async () => {
+    const lost = new AbortController();
+    const [tunnel] = await opened(behindProxy, {
+      lost: lost.signal,
+      mayWrite: () => !lost.signal.aborted,
+    });
+    const load = new NumberedLoad(tunnel);
+    await progress(load);
+    lost.abort();
+    await eventually(() => proxy.connections === 0, { what: 'the connections to end' });
+    const { durableInAll } = load;
+    await sleep(1000);
+    expect(load.durableInAll).toBe(durableInAll);
+    expect(proxy.connections).toBe(0);
+    await tunnel[Symbol.asyncDispose]();
+    await load.stop().catch(() => undefined);
   });
 
   test('a broker that is away at the start is waited for', async () => {

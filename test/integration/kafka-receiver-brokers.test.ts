@@ -2,17 +2,17 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import type { KafkaReceiver } from '../../src/tunnel/kafka/kafka-receiver.ts';
 import { eventually } from '../../testbed/eventually.ts';
 import { freePort } from '../../testbed/free-port.ts';
-import { startKafka, type TestKafka } from '../../testbed/start-kafka.ts';
+import { startKafka } from '../../testbed/start-kafka.ts';
 import {
   arrived,
   newKafkaReceiver,
   numbers,
   opened,
   produce,
-  withAdmin,
   type ReceiverSettings,
 } from '../support/kafka-receiver-under-test.ts';
 import { newKafkaTunnel, newTopicName } from '../support/kafka-tunnel-under-test.ts';
+import { startKafkaWithRights, type KafkaWithRights } from '../support/kafka-with-rights.ts';
 import { MessageRecorder } from '../support/message-recorder.ts';
 import { NumberedLoad } from '../support/numbered-load.ts';
 
@@ -56,29 +56,16 @@ test('a broker that is stopped or killed in the middle loses nothing', async () 
 describe('a receiver that needs rights', () => {
   const group = 'readers';
   const topic = 'guarded';
-  let kafka: TestKafka;
+  let stage: KafkaWithRights;
   let guarded: string;
   beforeAll(async () => {
-    const [port, saslPort, controllerPort] = [await freePort(), await freePort(), await freePort()];
-    guarded = `127.0.0.1:${saslPort}`;
-    kafka = await startKafka({
-      port,
-      config: {
-        listeners: `PLAINTEXT://127.0.0.1:${port},SASL_PLAINTEXT://${guarded},CONTROLLER://127.0.0.1:${controllerPort}`,
-        'listener.security.protocol.map':
-          'PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT',
-        'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
-        'sasl.enabled.mechanisms': 'PLAIN',
-        'listener.name.sasl_plaintext.plain.sasl.jaas.config':
-          'org.apache.kafka.common.security.plain.PlainLoginModule required user_reader="secret";',
-        'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
-        'super.users': 'User:ANONYMOUS',
-      },
-    });
+    stage = await startKafkaWithRights('reader', 'secret');
+    const { kafka } = stage;
+    ({ guarded } = stage);
     await kafka.createTopic({ topic });
     await produce(kafka.brokers, topic, numbers(0, 3));
   });
-  afterAll(() => kafka[Symbol.asyncDispose]());
+  afterAll(() => stage[Symbol.asyncDispose]());
 
   function settings(password: string): ReceiverSettings {
     const sasl = { mechanism: 'PLAIN', username: 'reader', password } as const;
@@ -95,24 +82,6 @@ describe('a receiver that needs rights', () => {
     return receiver.failed.reason;
   }
 
-  function allow(resourceType: 'topic' | 'group', resourceName: string): Promise<void> {
-    return withAdmin(kafka.brokers, (admin) =>
-      admin.createAcls({
-        creations: [
-          {
-            resourceType: resourceType === 'topic' ? 2 : 3,
-            resourceName,
-            resourcePatternType: 3,
-            principal: 'User:reader',
-            host: '*',
-            operation: 3,
-            permissionType: 3,
-          },
-        ],
-      }),
-    );
-  }
-
   test('fails with a wrong password, and names what to check', async () => {
     const receiver = await opened(guarded, settings('wrong'), new MessageRecorder());
     expect(await failureOf(receiver)).toMatchObject({ code: 'KAFKA_AUTHENTICATION' });
@@ -124,13 +93,13 @@ describe('a receiver that needs rights', () => {
       code: 'KAFKA_NOT_AUTHORIZED',
       hint: expect.stringContaining('Read and Describe on the topic'),
     });
-    await allow('topic', topic);
+    await stage.allow('topic', topic, 'read');
     const second = await opened(guarded, settings('secret'), new MessageRecorder());
     expect(await failureOf(second)).toMatchObject({
       code: 'KAFKA_NOT_AUTHORIZED',
       hint: expect.stringContaining('Read on the consumer group'),
     });
-    await allow('group', group);
+    await stage.allow('group', group, 'read');
     const recorder = new MessageRecorder();
     await arrived(recorder, 3, await opened(guarded, settings('secret'), recorder));
     expect(recorder.texts).toEqual(numbers(0, 3));

@@ -214,3 +214,16 @@ test('hasUniqueIndex sees a unique index besides _id, and nothing in the databas
   await client.db('other').collection('c').createIndex({ b: 1 }, { unique: true });
   expect(await hasUniqueIndex(connection)).toBe(true);
 });
+
+test('a source that is away while its indexes are looked at is to be asked again', async () => {
+  const [member] = mongo.members;
+  await using proxy = await startTcpProxy(member?.host ?? '');
+  await using connection = await connectMongo({
+    url: `mongodb://${proxy.address}/`,
+    connectMode: 'standalone',
+    purpose: 'source',
+    serverSelectionTimeoutMs: 500,
+  });
+  proxy.cut();
+  await expect(hasUniqueIndex(connection)).rejects.toMatchObject({ code: 'MONGO_COMMAND', retry: 'again' });
+});

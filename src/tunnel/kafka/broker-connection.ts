@@ -11,6 +11,7 @@ export interface BrokerConnectionOptions {
   /** CA, certificate, key, ...: as Node's tls.connect takes them; undefined: plain TCP. */
   readonly tls?: NodeTlsOptions | undefined;
   readonly sasl?: SASLOptions | undefined;
+  /** For connecting and logging in, and then for the first answer. */
   readonly connectTimeoutMs: number;
   /** A request without an answer for so long ends the connection. */
   readonly requestTimeoutMs: number;
@@ -31,6 +32,9 @@ export interface Answered<T> {
   answer(answer: T): void;
   fail(error: Error): void;
 }
+
+/** A request had no answer for too long. */
+export class SilentBrokerError extends Error {}
 
 interface Pending {
   readonly sentAtMs: number;
@@ -68,11 +72,15 @@ export class BrokerConnection {
   #frameBytes = FRAME_LENGTH_BYTES;
   #lastCorrelation = 0;
   #watch: NodeJS.Timeout | undefined;
+  #timeoutMs: number;
+  #lastBytesMs = 0;
+  #lastCheckMs = 0;
   #error: Error | undefined;
 
   private constructor(address: BrokerAddress, options: BrokerConnectionOptions) {
     this.address = address;
     this.#options = options;
+    this.#timeoutMs = options.connectTimeoutMs;
     this.#clientId = Buffer.from(options.clientId);
     const tls = options.tls;
     this.#client = new client.Connection(options.clientId, {
@@ -103,6 +111,7 @@ export class BrokerConnection {
       await connection.#client.connect(address.host, address.port);
       connection.#takeOver(connection.#client.socket);
       await connection.#learnVersions();
+      connection.#timeoutMs = options.requestTimeoutMs;
       return connection;
     } catch (error) {
       connection.close(error instanceof Error ? error : new Error(String(error)));
@@ -123,6 +132,14 @@ export class BrokerConnection {
 
   get name(): string {
     return formatBrokerAddress(this.address);
+  }
+
+  /** For how long a request has been waiting while not a byte has come; 0 when none waits. */
+  get silentMs(): number {
+    for (const { sentAtMs } of this.#pending.values()) {
+      return performance.now() - Math.max(sentAtMs, this.#lastBytesMs);
+    }
+    return 0;
   }
 
   /** Calls `listener` once when the connection ends, after all its requests have failed. */
@@ -179,10 +196,19 @@ export class BrokerConnection {
     this.#error ??= reason;
     clearInterval(this.#watch);
     const socket = this.#socket ?? this.#client.socket;
-    if (socket !== undefined && !socket.destroyed) socket.destroy();
+    if (socket !== undefined && !socket.destroyed) this.#destroy(socket);
     // Also stops the client's timers.
     this.#client.close().catch(() => undefined);
     this.#ended();
+  }
+
+  /**
+   * What has not left this host must not leave it later: after a plain end the kernel goes on sending a request that we have given up, and the
+   * broker would carry it out beside its repeat, at a time of its own. A TLS socket cannot be reset.
+   */
+  #destroy(socket: Socket): void {
+    if (this.#pending.size > 0 && this.#options.tls === undefined) socket.resetAndDestroy();
+    else socket.destroy();
   }
 
   /** Request header v2. */
@@ -207,15 +233,24 @@ export class BrokerConnection {
     socket.on('data', (chunk: Buffer) => this.#onData(chunk));
     socket.on('close', () => this.#ended());
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
-    const timeoutMs = this.#options.requestTimeoutMs;
-    this.#watch = setInterval(() => this.#checkTimeout(timeoutMs), Math.min(timeoutMs / 2, 1000));
+    const { connectTimeoutMs, requestTimeoutMs } = this.#options;
+    const everyMs = Math.min(connectTimeoutMs / 2, requestTimeoutMs / 2, CHECK_EVERY_MS);
+    this.#watch = setInterval(() => this.#checkTimeout(), everyMs);
     this.#watch.unref();
+    this.#lastCheckMs = performance.now();
   }
 
-  #checkTimeout(timeoutMs: number): void {
+  #checkTimeout(): void {
+    const nowMs = performance.now();
+    // A process that stood still finds out that time is over before it has read what has come meanwhile.
+    const stoodStill = nowMs - this.#lastCheckMs > 2 * CHECK_EVERY_MS;
+    this.#lastCheckMs = nowMs;
+    if (stoodStill) return;
+    const timeoutMs = this.#timeoutMs;
     for (const { sentAtMs } of this.#pending.values()) {
-      if (performance.now() - sentAtMs > timeoutMs) {
-        this.close(new Error(`no answer from ${this.name} for ${Math.round(timeoutMs / 1000)} s`));
+      if (nowMs - sentAtMs > timeoutMs) {
+        const silence = `no answer from ${this.name} for ${Math.round(timeoutMs / 1000)} s`;
+        this.close(new SilentBrokerError(silence));
       }
       return;
     }
@@ -235,6 +270,7 @@ export class BrokerConnection {
 
   /** The pieces of an answer are joined once, when it is whole. */
   #onData(chunk: Buffer): void {
+    this.#lastBytesMs = performance.now();
     this.#chunks.push(chunk);
     this.#chunkBytes += chunk.length;
     if (this.#chunkBytes < this.#frameBytes) return;
@@ -281,6 +317,7 @@ export class BrokerConnection {
   }
 }
 
+const CHECK_EVERY_MS = 1000;
 /** How long an idle connection waits before it probes whether the far side is still there. */
 const KEEP_ALIVE_MS = 30_000;
 

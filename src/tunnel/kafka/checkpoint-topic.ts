@@ -35,6 +35,8 @@ const CONSUMER = -1;
 const NO_SESSION = { id: 0, epoch: -1 };
 const FETCH_BYTES = 1024 * 1024;
 const FETCH_WAIT_MS = 500;
+/** It may read from disk for us. */
+const ANSWER_MAX_MS = 10_000;
 const CONTROL_BIT = 0x20;
 const TRANSACTIONAL_BIT = 0x10;
 /** Type of a control record, after its version (Kafka protocol guide, "Control Batch"). */
@@ -102,8 +104,7 @@ export class CheckpointTopic {
     if (topic.errorCode === KafkaCode.none) {
       throw new NotReadyError(`Topic ${this.name}: a partition has no leader now`, { hasAnswered: true });
     }
-    if (fateOf(topic.errorCode) === 'fatal') throw fatalError(topic.errorCode, `Topic ${this.name}`);
-    throw new NotReadyError(`Topic ${this.name}: ${describeCode(topic.errorCode)}`, { hasAnswered: true });
+    this.#checkCode(topic.errorCode);
   }
 
   async #create(
@@ -135,7 +136,7 @@ export class CheckpointTopic {
     if (address === undefined)
       throw new NotReadyError(`Broker ${where.leader} is away`, { hasAnswered: true });
     try {
-      const connection = await this.#cluster.connect(address, signal);
+      const connection = await this.#cluster.connect(address, signal, ANSWER_MAX_MS);
       try {
         return await this.#readFrom(connection, where, signal);
       } finally {
@@ -214,13 +215,15 @@ export class CheckpointTopic {
 
   #checkCode(code: number): void {
     if (code === KafkaCode.none) return;
-    if (fateOf(code) === 'fatal') {
+    const where = `Topic ${this.name}, in which exactly_once keeps its position`;
+    if (code === KafkaCode.topicAuthorizationFailed) {
       throw new KafkaTunnelError({
         code: 'KAFKA_NOT_AUTHORIZED',
-        message: `Topic ${this.name} cannot be read: ${describeCode(code)}`,
-        hint: 'exactly_once needs the rights Read, Write and Describe on this topic',
+        message: `${where}: ${describeCode(code)}`,
+        hint: `give the user the rights Read, Write and Describe on it (kafka-acls.sh --add --operation Read --operation Write --operation Describe --topic ${this.name}), or set tunnel.kafka.delivery = at_least_once`,
       });
     }
+    if (fateOf(code) === 'fatal') throw fatalError(code, where);
     throw new NotReadyError(`Topic ${this.name}: ${describeCode(code)}`, { hasAnswered: true });
   }
 }

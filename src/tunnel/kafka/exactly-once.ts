@@ -2,9 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { must } from '../../shared/assert.ts';
 import { Backoff } from '../../shared/backoff.ts';
 import { ByteWriter } from '../../shared/byte-writer.ts';
+import { deadlineSignal } from '../../shared/deadline-signal.ts';
 import { describeError } from '../../shared/errors.ts';
 import { failpoint } from '../../shared/failpoint.ts';
 import type { Logger } from '../../shared/logger.ts';
+import { settledOrAborted } from '../../shared/settled-or-aborted.ts';
 import { sleep } from '../../shared/sleep.ts';
 import type { Frontier } from '../tunnel.ts';
 import { BatchPreparer } from './batch-preparer.ts';
@@ -31,6 +33,9 @@ export interface ExactlyOnceHost {
   readonly logger: Logger;
   readonly pool: PartitionHost['pool'];
   readonly brokerTimeoutMs: number;
+  /** As of {@link ProduceSenderOptions}. */
+  readonly mayWrite: (() => boolean) | undefined;
+  readonly lost: AbortSignal | undefined;
   hold(bytes: number): void;
   sendAll(): void;
   ready(partition: PartitionWriter): void;
@@ -105,7 +110,7 @@ export class ExactlyOnce {
 
   /** Makes what the transactions consist of. Call it after {@link takeOver}, and `transactions.claim` when the partitions are there. */
   begin(cluster: KafkaCluster): void {
-    const { options, logger, brokerTimeoutMs, topic, partitions } = this.#host;
+    const { options, logger, brokerTimeoutMs, topic, partitions, mayWrite, lost } = this.#host;
     const { producer, metadata, record } = must(this.#taken, 'transactions begin before the takeover');
     const index = partitionOfKey(this.#key, this.#key.length, metadata.leaders.length);
     const checkpoint = new PartitionWriter(index, this.#partitionHost());
@@ -137,6 +142,7 @@ export class ExactlyOnce {
         stats: new KafkaTunnelStats(),
         logger,
         brokerTimeoutMs,
+        ...{ mayWrite, lost },
         fail: (error) => this.#onError(error),
         transactional: this.senderOptions,
       },
@@ -162,7 +168,8 @@ export class ExactlyOnce {
     this.#checkpoint?.dispose();
     try {
       if (this.#transactions?.isOpen === true && !this.#isFenced) {
-        await this.#coordinator?.end('abort', AbortSignal.timeout(ABORT_MAX_MS));
+        const late = deadlineSignal(ABORT_MAX_MS);
+        await settledOrAborted(this.#coordinator?.end('abort', late) ?? Promise.resolve(), late);
       }
     } catch (error) {
       this.#host.logger.debug(`The open transaction is left to the broker: ${describeError(error)}`);

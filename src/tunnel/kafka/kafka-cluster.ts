@@ -1,7 +1,7 @@
 import type { Logger } from '../../shared/logger.ts';
 import { formatBrokerAddress, type BrokerAddress } from './broker-address.ts';
 import { askBroker } from './broker-api.ts';
-import { BrokerConnection, type BrokerConnectionOptions } from './broker-connection.ts';
+import { BrokerConnection, SilentBrokerError, type BrokerConnectionOptions } from './broker-connection.ts';
 import { client } from './client.ts';
 import { explainConnectError } from './connect-error.ts';
 import { describeCode, fateOf, fatalError, KafkaCode, KafkaTunnelError } from './kafka-error.ts';
@@ -57,6 +57,10 @@ const GROUP_KEY = 0;
 const TRANSACTION_KEY = 1;
 const CREATE_TOPIC_TIMEOUT_MS = 30_000;
 const BROKER_DEFAULT = -1;
+/** A broker answers these questions from memory; the next one is asked when it does not. */
+const ANSWER_MAX_MS = 5000;
+/** Of the time that a broker has for opening a connection and for answering. */
+const SLOWNESS_DOUBLINGS_MAX = 2;
 
 /** The APIs that are asked here, with their versions of the same form. */
 const apis = {
@@ -82,6 +86,8 @@ export class KafkaCluster {
   readonly #connection: BrokerConnectionOptions;
   readonly #logger: Logger;
   #brokers: ReadonlyMap<number, BrokerAddress> = new Map();
+  /** Brokers that failed when they were asked last, and how often in a row they were silent: they are asked after the others. */
+  readonly #silences = new Map<string, number>();
 
   constructor(options: {
     brokers: readonly BrokerAddress[];
@@ -98,9 +104,37 @@ export class KafkaCluster {
     return this.#brokers.get(node);
   }
 
-  /** A connection for batches. @throws what explainConnectError explains */
-  connect(address: BrokerAddress, signal: AbortSignal): Promise<BrokerConnection> {
-    return BrokerConnection.open(address, this.#connection, signal);
+  /** Whether a request that is given up can be kept from being carried out later, see {@link BrokerConnection.close}. */
+  get canTakeBack(): boolean {
+    return this.#connection.tls === undefined;
+  }
+
+  /**
+   * A connection for batches, or for questions to this one broker.
+   * @param answerMaxMs a request without an answer for so long ends the connection, at most the time that all connections have
+   * @throws what explainConnectError explains
+   */
+  async connect(
+    address: BrokerAddress,
+    signal: AbortSignal,
+    answerMaxMs = Infinity,
+  ): Promise<BrokerConnection> {
+    const name = formatBrokerAddress(address);
+    const { connectTimeoutMs, requestTimeoutMs } = this.#connection;
+    // One that is merely slow must not be given up for ever.
+    const slowness = 2 ** Math.min(this.#silences.get(name) ?? 0, SLOWNESS_DOUBLINGS_MAX);
+    const limits = {
+      connectTimeoutMs: Math.min(connectTimeoutMs * slowness, requestTimeoutMs),
+      requestTimeoutMs: Math.min(answerMaxMs * slowness, requestTimeoutMs),
+    };
+    try {
+      const connection = await BrokerConnection.open(address, { ...this.#connection, ...limits }, signal);
+      this.#silences.delete(name);
+      return connection;
+    } catch (error) {
+      this.#noteFailure(name, error);
+      throw error;
+    }
   }
 
   /** The topic as it is now; also learns all brokers' addresses. */
@@ -126,7 +160,7 @@ export class KafkaCluster {
     const answer = await this.#ask(
       signal,
       (connection) => askBroker(connection, apis.createTopics, [request], CREATE_TOPIC_TIMEOUT_MS, false),
-      topic.controller,
+      { first: topic.controller, answerMaxMs: CREATE_TOPIC_TIMEOUT_MS },
     );
     const { errorCode, errorMessage } = answer.topics[0];
     if (errorCode === KafkaCode.none || errorCode === KafkaCode.topicAlreadyExists) return;
@@ -211,27 +245,32 @@ export class KafkaCluster {
 
   /**
    * Asks the brokers one after the other until one answers.
-   * @param first a node to ask before the others
+   * @param options.first a node to ask before the others
+   * @param options.answerMaxMs how long each may take
    * @throws NotReadyError naming every address and reason; KafkaTunnelError for what only a person can cure
    */
   async #ask<T>(
     signal: AbortSignal,
     question: (connection: BrokerConnection) => Promise<T>,
-    first?: number,
+    { first, answerMaxMs = ANSWER_MAX_MS }: { first?: number; answerMaxMs?: number } = {},
   ): Promise<T> {
     const troubles: string[] = [];
     for (const address of this.#candidates(first)) {
       signal.throwIfAborted();
+      const name = formatBrokerAddress(address);
       try {
-        const connection = await this.connect(address, signal);
+        const connection = await this.connect(address, signal, answerMaxMs);
         try {
           return await question(connection);
+        } catch (error) {
+          this.#noteFailure(name, error);
+          throw error;
         } finally {
           connection.close();
         }
       } catch (error) {
         if (error instanceof KafkaTunnelError) throw error;
-        const trouble = explainConnectError(error, formatBrokerAddress(address));
+        const trouble = explainConnectError(error, name);
         if (typeof trouble !== 'string') throw trouble;
         this.#logger.debug({ trouble }, 'a Kafka broker does not answer');
         troubles.push(trouble);
@@ -239,6 +278,11 @@ export class KafkaCluster {
     }
     signal.throwIfAborted();
     throw new NotReadyError(troubles.join('; '), { hasAnswered: false });
+  }
+
+  #noteFailure(name: string, error: unknown): void {
+    const isSilence = error instanceof SilentBrokerError || error instanceof client.TimeoutError;
+    this.#silences.set(name, (this.#silences.get(name) ?? 0) + (isSilence ? 1 : 0));
   }
 
   #candidates(first: number | undefined): Iterable<BrokerAddress> {
@@ -251,6 +295,11 @@ export class KafkaCluster {
     ]) {
       byName.set(formatBrokerAddress(address), address);
     }
-    return byName.values();
+    for (const name of this.#silences.keys()) {
+      const address = byName.get(name);
+      if (address === undefined || !byName.delete(name)) continue;
+      byName.set(name, address);
+    }
+    return [...byName.values()];
   }
 }

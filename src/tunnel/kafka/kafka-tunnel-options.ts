@@ -32,6 +32,8 @@ export interface KafkaTunnelOptions extends KafkaConfig {
   readonly logger: Logger;
   /** Whether this collector may still write, asked before each request (I5); default always. */
   readonly mayWrite?: (() => boolean) | undefined;
+  /** Aborts when it may not any more: then the connections end at once, with what has not left this host. */
+  readonly lost?: AbortSignal | undefined;
   /** A batch is sent when it is this long, even without a flush; default 512 KiB. */
   readonly batchBytes?: number;
   /** Most bytes held while they are not acknowledged; default a quarter of the budget, at most 16 MiB. */

@@ -199,6 +199,7 @@ export class KafkaTunnel implements Tunnel {
         brokerTimeoutMs: requestTimeoutMs * BROKER_TIMEOUT_RATIO,
         fail: (error) => this.#fail(error),
         mayWrite: this.#o.mayWrite,
+        lost: this.#o.lost,
         ...(exactlyOnce === undefined ? {} : { transactional: exactlyOnce.senderOptions }),
       },
       topic,
@@ -218,7 +219,7 @@ export class KafkaTunnel implements Tunnel {
   }
 
   #newExactlyOnce(): ExactlyOnce | undefined {
-    const { exactlyOnce: options, topicCreation, topic, logger, requestTimeoutMs } = this.#o;
+    const { exactlyOnce: options, topicCreation, topic, logger, requestTimeoutMs, mayWrite, lost } = this.#o;
     if (options === undefined) return undefined;
     return new ExactlyOnce({
       options,
@@ -228,6 +229,7 @@ export class KafkaTunnel implements Tunnel {
       logger,
       pool: this.#pool,
       brokerTimeoutMs: (requestTimeoutMs ?? REQUEST_TIMEOUT_MS) * BROKER_TIMEOUT_RATIO,
+      ...{ mayWrite, lost },
       hold: (bytes) => this.#hold(bytes),
       sendAll: () => {
         for (const lane of this.#lanes) lane.sendAll();

@@ -15,6 +15,8 @@ export interface ProduceSenderOptions {
   readonly fail: (error: unknown) => void;
   /** False: another collector may have taken over, nothing is sent any more (I5). */
   readonly mayWrite?: (() => boolean) | undefined;
+  /** Aborts when {@link mayWrite} becomes false: what is still in our sockets is taken back. */
+  readonly lost?: AbortSignal | undefined;
   /** Batches belong to transactions of this id: what cannot be sent again as it was ends the transaction. */
   readonly transactional?: {
     readonly id: string;

@@ -5,6 +5,7 @@ import { sleep } from '../../shared/sleep.ts';
 import { tooOld } from './broker-api.ts';
 import { formatBrokerAddress, type BrokerAddress } from './broker-address.ts';
 import type { BrokerConnection } from './broker-connection.ts';
+import { BrokerLink } from './broker-link.ts';
 import { explainConnectError } from './connect-error.ts';
 import { NotReadyError, type TopicMetadata } from './kafka-cluster.ts';
 import {
@@ -29,20 +30,13 @@ interface Shipment {
   readonly batch: PendingBatch;
 }
 
-/** A broker, as the sender sees it: connected or not. */
-interface Link {
-  readonly node: number;
-  connection: BrokerConnection | undefined;
-  connecting: boolean;
-  requests: number;
-}
-
 /** A broker handles one request of a connection after the other: more only hide the way there and back. */
 const REQUESTS_MAX = 5;
 /** Well below the broker's `socket.request.max.bytes` (100 MB). */
 const REQUEST_BYTES_MAX = 8 * 1024 * 1024;
 const BACKOFF_MIN_MS = 50;
-const BACKOFF_MAX_MS = 2000;
+const BACKOFF_MAX_MS = 1000;
+const SILENCE_CHECK_EVERY_MS = 500;
 
 /**
  * Brings the batches of all partitions to the brokers that lead them: one connection per broker, one request for what
@@ -51,7 +45,7 @@ const BACKOFF_MAX_MS = 2000;
  */
 export class ProduceSender {
   readonly #o: ProduceSenderOptions;
-  readonly #links = new Map<number, Link>();
+  readonly #links = new Map<number, BrokerLink>();
   readonly #stopped = new AbortController();
   readonly #backoff = new Backoff({ minMs: BACKOFF_MIN_MS, maxMs: BACKOFF_MAX_MS });
   readonly #topicId: string;
@@ -59,12 +53,19 @@ export class ProduceSender {
   #unknownSinceMs: number | undefined;
   #pumpSoon = false;
   #saidTrouble = false;
+  /** Aborted when there is something to go on with. */
+  #nap = new AbortController();
+  readonly #silenceChecks: NodeJS.Timeout;
 
   /** @param topic as it was when its partitions were counted */
   constructor(options: ProduceSenderOptions, topic: TopicMetadata) {
     this.#o = options;
     this.#topicId = topic.id;
     this.#setLeaders(topic);
+    options.lost?.addEventListener('abort', () => this.stop(), { once: true });
+    this.#silenceChecks = setInterval(() => {
+      for (const link of this.#links.values()) link.silence.check(link.connection);
+    }, SILENCE_CHECK_EVERY_MS).unref();
   }
 
   /** What is wrong now, for people; undefined when all partitions take messages. */
@@ -89,6 +90,8 @@ export class ProduceSender {
   /** Ends all connections. Nothing is sent afterwards. */
   stop(): void {
     this.#stopped.abort();
+    this.#nap.abort();
+    clearInterval(this.#silenceChecks);
     for (const link of this.#links.values()) link.connection?.close(new Error('Stopped'));
   }
 
@@ -130,7 +133,7 @@ export class ProduceSender {
     return shipments;
   }
 
-  #send(link: Link, connection: BrokerConnection, shipments: readonly Shipment[]): void {
+  #send(link: BrokerLink, connection: BrokerConnection, shipments: readonly Shipment[]): void {
     const version = connection.version(PRODUCE.key, PRODUCE.minVersion, PRODUCE.maxVersion);
     if (version === undefined) {
       this.#o.fail(tooOld(connection, 'Produce'));
@@ -161,6 +164,7 @@ export class ProduceSender {
       },
       {
         answer: (answers) => {
+          link.silence.answered();
           settle((shipment) => this.#answered(shipment, connection.name, answers));
         },
         fail: (error) => settle((shipment) => this.#lost(shipment, `${connection.name}: ${error.message}`)),
@@ -230,16 +234,16 @@ export class ProduceSender {
     this.#o.logger.info('Kafka takes messages again');
   }
 
-  #link(node: number): Link {
+  #link(node: number): BrokerLink {
     let link = this.#links.get(node);
     if (link === undefined) {
-      link = { node, connection: undefined, connecting: false, requests: 0 };
+      link = new BrokerLink(node, { cluster: this.#o.cluster, stopped: this.#stopped.signal });
       this.#links.set(node, link);
     }
     return link;
   }
 
-  #connectSoon(link: Link): void {
+  #connectSoon(link: BrokerLink): void {
     const address = this.#o.cluster.addressOf(link.node);
     if (address === undefined) {
       this.#blockLedBy(link.node, 'it has no leader now');
@@ -259,17 +263,11 @@ export class ProduceSender {
       });
   }
 
-  async #connect(link: Link, address: BrokerAddress): Promise<void> {
+  async #connect(link: BrokerLink, address: BrokerAddress): Promise<void> {
     const connection = await this.#o.cluster.connect(address, this.#stopped.signal);
-    if (this.#stopped.signal.aborted) {
-      connection.close();
-      return;
-    }
-    link.connection = connection;
-    connection.onClosed(() => {
-      if (link.connection === connection) link.connection = undefined;
-    });
+    link.use(connection);
     this.#pump(link.node);
+    this.#nap.abort();
   }
 
   /** Its partitions wait until {@link #recover} finds a way to a leader. */
@@ -301,7 +299,8 @@ export class ProduceSender {
   async #recoverAll(): Promise<void> {
     const signal = this.#stopped.signal;
     while (!signal.aborted && this.#o.partitions.some((partition) => partition.blocked)) {
-      await sleep(this.#backoff.nextMs(), signal);
+      this.#nap = new AbortController();
+      await sleep(this.#backoff.nextMs(), this.#nap.signal);
       if (signal.aborted) return;
       if (!(await this.#refresh())) continue;
       for (const partition of this.#o.partitions) {

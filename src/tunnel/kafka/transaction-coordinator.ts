@@ -3,7 +3,7 @@ import type { Logger } from '../../shared/logger.ts';
 import { sleep } from '../../shared/sleep.ts';
 import { askBroker } from './broker-api.ts';
 import { formatBrokerAddress, type BrokerAddress } from './broker-address.ts';
-import type { BrokerConnection } from './broker-connection.ts';
+import { SilentBrokerError, type BrokerConnection } from './broker-connection.ts';
 import { client } from './client.ts';
 import { explainConnectError } from './connect-error.ts';
 import { NotReadyError, type KafkaCluster } from './kafka-cluster.ts';
@@ -48,6 +48,11 @@ const BACKOFF_MIN_MS = 20;
 const BACKOFF_MAX_MS = 1000;
 /** The coordinator is still writing the markers of the transaction before. */
 const CONCURRENT_PAUSE_MS = 5;
+/**
+ * A coordinator that is silent for so long is looked for again; twice as long each time, up to what a request may take at most. Only where what has not
+ * left this host can be taken back: a late EndTxn would end the next transaction.
+ */
+const SILENT_MAX_MS = 5000;
 /** How long taking over waits quietly until the former owner's transaction has been ended. */
 const TAKEOVER_PATIENCE_MS = 5000;
 const NO_PRODUCER: ProducerIdentity = { id: -1n, epoch: -1 };
@@ -72,6 +77,8 @@ export class TransactionCoordinator {
   #address: BrokerAddress | undefined;
   #connection: BrokerConnection | undefined;
   #producer: ProducerIdentity = NO_PRODUCER;
+  /** How often in a row it was silent. */
+  #silences = 0;
 
   /** @param options.timeoutMs after which the broker aborts an open transaction */
   constructor(options: {
@@ -124,10 +131,12 @@ export class TransactionCoordinator {
       const answer = await askBroker(connection, apis.addPartitionsToTxn, [transaction]);
       const results = answer.resultsByTransaction.flatMap(({ topicResults }) => topicResults);
       const code = worstCode(results);
+      const name = results.find((result) => worstCode([result]) === code)?.name ?? '';
+      if (code === KafkaCode.topicAuthorizationFailed) throw fatalError(code, `Topic ${name}`);
       if (code !== KafkaCode.unknownTopicOrPartition) return code;
       unknownSinceMs ??= performance.now();
       if (performance.now() - unknownSinceMs < UNKNOWN_TOPIC_PATIENCE_MS) return code;
-      throw topicDeleted(results.find((result) => worstCode([result]) === code)?.name ?? '');
+      throw topicDeleted(name);
     });
   }
 
@@ -191,6 +200,7 @@ export class TransactionCoordinator {
     for (;;) {
       signal.throwIfAborted();
       const code = await this.#codeOf(question, signal);
+      if (code !== undefined) this.#silences = 0;
       if (code === KafkaCode.none) {
         this.trouble = undefined;
         return;
@@ -245,7 +255,8 @@ export class TransactionCoordinator {
     if (this.#connection?.isReady === true) return this.#connection;
     this.#connection?.close();
     this.#address = await this.#cluster.transactionCoordinator(this.#transactionalId, signal);
-    this.#connection = await this.#cluster.connect(this.#address, signal);
+    const patienceMs = this.#cluster.canTakeBack ? SILENT_MAX_MS * 2 ** this.#silences : Infinity;
+    this.#connection = await this.#cluster.connect(this.#address, signal, patienceMs);
     return this.#connection;
   }
 
@@ -253,6 +264,7 @@ export class TransactionCoordinator {
   #explain(error: unknown): string {
     const broker = this.#address === undefined ? 'Kafka' : formatBrokerAddress(this.#address);
     this.close();
+    if (error instanceof SilentBrokerError) this.#silences++;
     const explained = explainConnectError(error, broker);
     if (typeof explained !== 'string') throw explained;
     return explained;

@@ -35,9 +35,14 @@ export interface FaultRunReport extends DeliveryReport {
 const RECOVERY_MAX_MS = 120_000;
 const MEMORY_MAX_BYTES = 300 * 1024 * 1024;
 const MEMORY_SAMPLE_MS = 500;
+/** One read of the topic's end takes no longer while the broker answers. */
+const READ_PATIENCE_MS = 2_000;
 const FREEZE_DOCUMENTS_PER_SECOND = 3000;
 const DOCUMENTS_PER_INSERT = 300;
 const LOG_LINES = 5;
+/** A gap that is longer than its fault by so much is explained by the collectors' logs. */
+const GAP_EXPLAINED_MS = 10_000;
+const GAP_LOG_LINES = 25;
 
 /** One run of the suite: servers, a load, faults one after the other, and the sum. */
 export async function runFaults(options: FaultRunOptions): Promise<FaultRunReport> {
@@ -109,6 +114,7 @@ class FaultRun {
     this.#watcher.takeLongestGapMs();
     this.#faults++;
     let words: string;
+    const struckMs = performance.now();
     try {
       words = await strikeFault(fault, { stage: this.#stage, checker: this.#checker });
     } catch (error) {
@@ -116,15 +122,27 @@ class FaultRun {
       this.#say(this.#violations.at(-1) ?? '');
       return;
     }
+    const tookMs = performance.now() - struckMs;
     await this.#raiseFallen(kind);
     const recoveredMs = await this.#recovered(kind);
     const gapMs = this.#watcher.takeLongestGapMs();
     this.#longestGapMs = Math.max(this.#longestGapMs, gapMs);
     if (kind === 'collector-kill') this.#takeoverMs.push(gapMs);
     const text = `${kind} ${words}`.trim();
+    const stalledMs = this.#watcher.takeLongestReadMs();
+    const blame = stalledMs > READ_PATIENCE_MS ? `; the reader itself waited ${seconds(stalledMs)}` : '';
     this.#say(
-      `${text.padEnd(52)} planned ${seconds(durationMs)}, nothing came for ${seconds(gapMs)}, fresh again after ${seconds(recoveredMs)}`,
+      `${text.padEnd(52)} planned ${seconds(durationMs)}, took ${seconds(tookMs)}, nothing came for ${seconds(gapMs)}, fresh again after ${seconds(recoveredMs)}${blame}`,
     );
+    if (gapMs > tookMs + GAP_EXPLAINED_MS) this.#sayLogs();
+  }
+
+  /** What the collectors have said last, for a gap that wants to be explained. */
+  #sayLogs(): void {
+    for (const { log, pid } of this.#stage.collectors) {
+      const lines = log.trimEnd().split('\n').slice(-GAP_LOG_LINES);
+      this.#say(`the collector ${pid}:\n    ${lines.join('\n    ')}`);
+    }
   }
 
   /** A collector must not end because of what passes. */

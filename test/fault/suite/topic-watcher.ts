@@ -1,9 +1,10 @@
 import { deserialize } from 'bson';
 import { decodeRawMessage } from '../../../src/message/decode-raw-message.ts';
 import { sleep } from '../../../src/shared/sleep.ts';
-import { visitTopic, type TopicRecord } from '../../../testbed/read-topic.ts';
+import type { TopicRecord } from '../../../testbed/read-topic.ts';
 import type { DeliveryChecker } from './delivery-checker.ts';
 import { LOAD_COLLECTION } from './fault-load.ts';
+import { TopicTail } from './topic-tail.ts';
 
 export interface TopicWatcherOptions {
   readonly brokers: string;
@@ -12,17 +13,18 @@ export interface TopicWatcherOptions {
   readonly checker: DeliveryChecker;
 }
 
-const POLL_MS = 150;
+/** Between two tries while the broker is away. */
+const RETRY_MS = 150;
 
 /** Reads the topic beside the run, as a read_committed consumer, and tells the checker what comes and itself when. */
 export class TopicWatcher {
   readonly #options: TopicWatcherOptions;
-  readonly #next = new Map<number, bigint>();
   readonly #stop = new AbortController();
   readonly #probes = new Set<string>();
   readonly #ended: Promise<void>;
   #lastArrivalMs = performance.now();
   #longestGapMs = 0;
+  #longestReadMs = 0;
   #arrived = 0;
 
   constructor(options: TopicWatcherOptions) {
@@ -35,6 +37,13 @@ export class TopicWatcher {
     const gapMs = Math.max(this.#longestGapMs, performance.now() - this.#lastArrivalMs);
     this.#longestGapMs = 0;
     return gapMs;
+  }
+
+  /** The longest time that one look at the topic took since the last call: a gap that is the reader's own, or a broker that is away. */
+  takeLongestReadMs(): number {
+    const readMs = this.#longestReadMs;
+    this.#longestReadMs = 0;
+    return readMs;
   }
 
   /** Whether the document of a probe has come. */
@@ -52,17 +61,20 @@ export class TopicWatcher {
   }
 
   async #watch(): Promise<void> {
-    const { brokers, topic } = this.#options;
+    const tail = new TopicTail(this.#options);
     while (!this.#stop.signal.aborted) {
       const before = this.#arrived;
+      const startedMs = performance.now();
       try {
-        await visitTopic({ brokers, topic, from: this.#next, visit: (record) => this.#visit(record) });
+        await tail.read((record) => this.#visit(record));
       } catch {
         // The broker is down, which is one of the faults: what has come is noted, and the rest is read later.
+        await sleep(RETRY_MS, this.#stop.signal);
       }
+      this.#longestReadMs = Math.max(this.#longestReadMs, performance.now() - startedMs);
       if (this.#arrived > before) this.#noteArrival();
-      await sleep(POLL_MS, this.#stop.signal);
     }
+    tail.close();
   }
 
   #noteArrival(): void {
@@ -71,10 +83,7 @@ export class TopicWatcher {
     this.#lastArrivalMs = nowMs;
   }
 
-  #visit({ partition, offset, value }: TopicRecord): void {
-    // A read that has failed in its middle begins again at its beginning.
-    if (offset < (this.#next.get(partition) ?? 0n)) return;
-    this.#next.set(partition, offset + 1n);
+  #visit({ value }: TopicRecord): void {
     this.#arrived++;
     if (value === null) return;
     for (const entry of this.#options.message === 'raw' ? decodeRawMessage(value).logs : [value]) {
