@@ -46,8 +46,8 @@ const apis = {
 
 const BACKOFF_MIN_MS = 20;
 const BACKOFF_MAX_MS = 1000;
-/** The coordinator is still writing the markers of the transaction before. */
-const CONCURRENT_PAUSE_MS = 5;
+/** The coordinator is still writing the markers of the transaction before: a matter of a few milliseconds. */
+const CONCURRENT_PAUSE = { minMs: 2, maxMs: 20 };
 /** How long taking over waits quietly until the former owner's transaction has been ended. */
 const TAKEOVER_PATIENCE_MS = 5000;
 const NO_PRODUCER: ProducerIdentity = { id: -1n, epoch: -1 };
@@ -94,6 +94,7 @@ export class TransactionCoordinator {
    */
   async takeOver(signal: AbortSignal): Promise<ProducerIdentity> {
     const startedMs = performance.now();
+    const concurrent = new Backoff(CONCURRENT_PAUSE);
     for (;;) {
       const answer = await this.#askInit(signal);
       const { errorCode } = answer;
@@ -109,7 +110,7 @@ export class TransactionCoordinator {
       if (errorCode !== KafkaCode.concurrentTransactions || !isPatient) {
         throw new NotReadyError(trouble, { hasAnswered: true });
       }
-      await sleep(CONCURRENT_PAUSE_MS, signal);
+      await sleep(concurrent.nextMs(), signal);
     }
   }
 
@@ -188,6 +189,7 @@ export class TransactionCoordinator {
     question: (connection: BrokerConnection) => Promise<number>,
   ): Promise<void> {
     const backoff = new Backoff({ minMs: BACKOFF_MIN_MS, maxMs: BACKOFF_MAX_MS });
+    const concurrent = new Backoff(CONCURRENT_PAUSE);
     for (;;) {
       signal.throwIfAborted();
       const code = await this.#codeOf(question, signal);
@@ -196,7 +198,7 @@ export class TransactionCoordinator {
         return;
       }
       if (code === KafkaCode.concurrentTransactions) {
-        await sleep(CONCURRENT_PAUSE_MS, signal);
+        await sleep(concurrent.nextMs(), signal);
         continue;
       }
       if (code !== undefined) this.#judge(code, what);
