@@ -50,11 +50,13 @@ const LARGE_BYTES = 64 * 1024 * 1024;
 const LONG_MS = 20_000;
 /**
  * While a commit is under way nothing of the next transaction can be sent. Where so much has gathered in an interval that this
- * matters, a transaction stays open for so many times as long as the last such pause, within bounds, or until nothing is on its way.
+ * matters, a transaction stays open for so many times as long as the last such pause, within bounds.
  */
 const FAST_BYTES = 2 * 1024 * 1024;
 const OPEN_PER_PAUSE = 20;
 const STRETCHED_INTERVAL_MAX_MS = 2000;
+/** That was all, when for so long nothing has come: a source that has more hands out its replies closer together. */
+const QUIET_MS = 20;
 /** While nothing is appended the frontier is committed this often, so that it does not fall behind the oplog, nor expires. */
 const IDLE_COMMIT_INTERVAL_MS = 5000;
 
@@ -79,8 +81,9 @@ export class KafkaTransactions implements TunnelFrontiers, BatchTransactions, Re
   #isUrgent = false;
   #timer: NodeJS.Timeout | undefined;
   #committedAtMs = performance.now();
-  /** When the last transaction was closed. */
+  /** When the last transaction was closed, and when the last mark came that had anything before it. */
   #closedAtMs = 0;
+  #markedAtMs = 0;
   /** How long the last commit, and making partitions part of the transaction behind it, kept us from sending. */
   #commitMs = 0;
   #joinMs = 0;
@@ -123,7 +126,9 @@ export class KafkaTransactions implements TunnelFrontiers, BatchTransactions, Re
   mark(frontier: Frontier, options?: { readonly now: boolean }): void {
     if (this.#stopped.signal.aborted) return;
     this.#host.sendAll();
-    this.#filling.markedBytes = this.#filling.bytes;
+    const filling = this.#filling;
+    if (filling.bytes !== filling.markedBytes) this.#markedAtMs = performance.now();
+    filling.markedBytes = filling.bytes;
     this.#marked = frontier;
     if (options?.now === true) this.#isUrgent = true;
     this.#closeWhenDue();
@@ -206,24 +211,25 @@ export class KafkaTransactions implements TunnelFrontiers, BatchTransactions, Re
       if (this.#isFrontierOld) this.#close();
       return;
     }
-    const leftMs = this.#closedAtMs + this.#intervalMs() - performance.now();
-    if (this.#isUrgent || leftMs <= 0 || filling.bytes >= LARGE_BYTES) this.#close();
-    else this.#timer ??= setTimeout(() => this.#onTimer(), leftMs);
+    const leftMs = this.#dueAtMs() - performance.now();
+    if (this.#isUrgent || leftMs <= 0 || filling.bytes >= LARGE_BYTES) {
+      this.#close();
+      return;
+    }
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#closeWhenDue(), leftMs);
   }
 
-  /** How far apart transactions are closed now: while nothing is on its way a pause costs nothing. */
-  #intervalMs(): number {
+  /** When the transaction that is being filled is closed if nothing more comes. */
+  #dueAtMs(): number {
     const { intervalMs, partitions } = this.#host;
     const { bytes, unacknowledged } = this.#filling;
-    if (bytes < FAST_BYTES) return intervalMs;
-    if (unacknowledged === 0 && !partitions.some((partition) => partition.isBusy)) return intervalMs;
-    const pauseMs = this.#commitMs + this.#joinMs;
-    return Math.max(intervalMs, Math.min(pauseMs * OPEN_PER_PAUSE, STRETCHED_INTERVAL_MAX_MS));
-  }
-
-  #onTimer(): void {
-    this.#timer = undefined;
-    this.#closeWhenDue();
+    const soonMs = this.#closedAtMs + intervalMs;
+    if (bytes < FAST_BYTES) return soonMs;
+    const stretchedMs = Math.min((this.#commitMs + this.#joinMs) * OPEN_PER_PAUSE, STRETCHED_INTERVAL_MAX_MS);
+    const lateMs = Math.max(soonMs, this.#closedAtMs + stretchedMs);
+    const isAllThere = unacknowledged === 0 && !partitions.some((partition) => partition.isBusy);
+    return isAllThere ? Math.min(lateMs, Math.max(soonMs, this.#markedAtMs + QUIET_MS)) : lateMs;
   }
 
   get #isFrontierOld(): boolean {
