@@ -2,6 +2,7 @@ import { rmSync, writeFileSync, mkdirSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { startKafka, type TestKafka } from '../testbed/start-kafka.ts';
 import { startMongo, type TestMongo } from '../testbed/start-mongo.ts';
+import { deliveriesOf, type Delivery } from './delivery.ts';
 import { measureCollector, type CollectorFigures } from './measure-collector.ts';
 import { limitOfProducing, limitOfReading } from './limits.ts';
 import { prepareScenario, scenarioNamed, scenarios, type Scenario } from './scenario.ts';
@@ -33,6 +34,7 @@ const options = parseArgs({
     scenario: { type: 'string', default: 'mix' },
     'fill-bytes': { type: 'string', default: '250' },
     kafka: { type: 'string', default: '3.9' },
+    delivery: { type: 'string', default: 'at_least_once' },
     peer: { type: 'string' },
     json: { type: 'string', default: 'bench/results/bench.json' },
     help: { type: 'boolean', default: false },
@@ -51,6 +53,7 @@ one run on this machine, and prints each figure with its ratio to the limit.
 ${scenarios.map(({ name, text }) => `                     ${name.padEnd(13)} ${text}`).join('\n')}
   --workers N      incr_sync.worker (1)
   --partitions N   partitions of the topic (1)
+  --delivery WHAT  at_least_once, exactly_once, or both: each mode in both, one after the other (at_least_once)
   --set KEY=VALUE  another line of collector.conf; may be given often
   --fill-bytes N   length of the text in a document: 250 gives entries of about 680 bytes
   --kafka 3.9|4    version of the broker (3.9)
@@ -79,7 +82,13 @@ async function main(): Promise<void> {
     rows.push(...(await measureLimits({ mongo, kafka, run })));
     for (const mode of chosen) {
       for (const [who, command] of commands) {
-        rows.push(await measureMode({ mode, who, command, run, entries, mongo, kafka, scenario }));
+        const deliveries =
+          who === 'peer' ? (['at_least_once'] as const) : deliveriesOf(options.delivery, run);
+        for (const delivery of deliveries) {
+          rows.push(
+            await measureMode({ mode, who, command, delivery, run, entries, mongo, kafka, scenario }),
+          );
+        }
       }
     }
   }
@@ -93,6 +102,8 @@ interface Row {
   readonly cpuUsPerEntry?: number;
   readonly peakRssMb?: number;
   readonly limit?: string;
+  /** Row of the same mode in at_least_once, of an exactly_once one. */
+  readonly against?: string;
 }
 
 async function measureLimits(bed: { mongo: TestMongo; kafka: TestKafka; run: number }): Promise<Row[]> {
@@ -115,6 +126,7 @@ interface ModeRun {
   readonly mode: Mode;
   readonly who: string;
   readonly command: string;
+  readonly delivery: Delivery;
   readonly run: number;
   readonly entries: number;
   readonly mongo: TestMongo;
@@ -123,8 +135,9 @@ interface ModeRun {
 }
 
 async function measureMode(r: ModeRun): Promise<Row> {
-  const { mode, who, command, run, entries, mongo, kafka, scenario } = r;
-  const topic = `bench-${who}-${mode.name}-${run}`;
+  const { mode, who, command, delivery, run, entries, mongo, kafka, scenario } = r;
+  const name = `${who}-${mode.name}-${delivery}-${run}`;
+  const topic = `bench-${name}`;
   await kafka.createTopic({
     topic,
     partitions: Number(options.partitions),
@@ -133,13 +146,13 @@ async function measureMode(r: ModeRun): Promise<Row> {
   try {
     const figures = await measureCollector({
       command,
-      conf: confOf({ mode, topic, mongo, kafka, run: `${who}${mode.name}${run}`, scenario }),
+      conf: confOf({ mode, topic, mongo, kafka, delivery, id: name, scenario }),
       brokers: kafka.brokers,
       topic,
       recordsExpected: mode.message === 'raw' ? undefined : Math.floor(entries * scenario.recordsPerEntry),
       timeoutMs: 600_000,
     });
-    const row = rowOf({ what: `${who}: ${mode.name}`, mode, run, entries, figures });
+    const row = rowOf({ who, mode, delivery, run, entries, figures });
     show(row);
     return row;
   } finally {
@@ -148,16 +161,18 @@ async function measureMode(r: ModeRun): Promise<Row> {
 }
 
 function rowOf(r: {
-  what: string;
+  who: string;
   mode: Mode;
+  delivery: Delivery;
   run: number;
   entries: number;
   figures: CollectorFigures;
 }): Row {
   const { figures } = r;
   const share = figures.recordsInRun / figures.records;
+  const name = `${r.who}: ${r.mode.name}`;
   return {
-    what: r.what,
+    ...(r.delivery === 'exactly_once' ? { what: `${name}, exactly once`, against: name } : { what: name }),
     run: r.run,
     perSecond: (share * r.entries) / (figures.runMs / 1000),
     cpuUsPerEntry: (figures.cpuMs * 1000) / r.entries,
@@ -171,12 +186,13 @@ function confOf(o: {
   topic: string;
   mongo: TestMongo;
   kafka: TestKafka;
-  run: string;
+  delivery: Delivery;
+  id: string;
   scenario: Scenario;
 }): string {
   const lines = [
     'conf.version = 10',
-    `id = ${o.run}`,
+    `id = ${o.id}`,
     `mongo_urls = ${o.mongo.url}`,
     'tunnel = kafka',
     `tunnel.address = ${o.topic}@${o.kafka.brokers}`,
@@ -184,7 +200,8 @@ function confOf(o: {
     `tunnel.json.format = ${o.mode.format}`,
     `tunnel.kafka.partition_number = ${options.partitions}`,
     `incr_sync.worker = ${options.workers}`,
-    `checkpoint.storage.collection = ckpt_${o.run.replaceAll('-', '_')}`,
+    `checkpoint.storage.collection = ckpt_${o.id.replaceAll('-', '_')}`,
+    ...(o.delivery === 'exactly_once' ? ['tunnel.kafka.delivery = exactly_once'] : []),
     ...o.scenario.conf,
     ...options.set,
   ];
@@ -195,8 +212,17 @@ function show(row: Row): void {
   const more = row.cpuUsPerEntry === undefined ? '' : `, ${row.cpuUsPerEntry.toFixed(1)} us CPU an entry`;
   const rss = row.peakRssMb === undefined ? '' : `, ${row.peakRssMb.toFixed(0)} MB`;
   console.log(
-    `  run ${row.run + 1}  ${row.what.padEnd(24)} ${Math.round(row.perSecond)} a second${more}${rss}`,
+    `  run ${row.run + 1}  ${row.what.padEnd(36)} ${Math.round(row.perSecond)} a second${more}${rss}`,
   );
+}
+
+/** Median over the runs of the rate of an exactly_once mode, against that of at_least_once in the same run. */
+function ratioToOther(same: readonly Row[], rows: readonly Row[]): string {
+  const ratios = same.flatMap(({ against, run, perSecond }) => {
+    const other = rows.find((row) => row.what === against && row.run === run);
+    return other === undefined ? [] : [perSecond / other.perSecond];
+  });
+  return ratios.length === 0 ? '' : median(ratios).toFixed(2);
 }
 
 function report(rows: readonly Row[]): void {
@@ -211,6 +237,7 @@ function report(rows: readonly Row[]): void {
       lowest: Math.round(Math.min(...same.map((row) => row.perSecond))),
       highest: Math.round(Math.max(...same.map((row) => row.perSecond))),
       'ratio to limit': limits.length === 0 ? '' : (perSecond / median(limits)).toFixed(2),
+      'to at least once': ratioToOther(same, rows),
       'CPU us':
         same[0].cpuUsPerEntry === undefined ? '' : median(same.map((r) => r.cpuUsPerEntry ?? 0)).toFixed(1),
       'peak MB':

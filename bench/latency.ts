@@ -3,11 +3,12 @@ import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { MongoClient } from 'mongodb';
 import { runCollector, type RunningCollector } from '../testbed/run-collector.ts';
-import { startKafka } from '../testbed/start-kafka.ts';
-import { startMongo } from '../testbed/start-mongo.ts';
+import { startKafka, type TestKafka } from '../testbed/start-kafka.ts';
+import { startMongo, type TestMongo } from '../testbed/start-mongo.ts';
+import { deliveriesOf, type Delivery } from './delivery.ts';
 import { measureIdle, type IdleFigures } from './measure-idle.ts';
 import { measureLatency, type LatencyFigures } from './measure-latency.ts';
-import { printTable } from './table.ts';
+import { median, printTable } from './table.ts';
 
 /** What a person may ask for in this field. */
 interface LatencyCase {
@@ -28,6 +29,8 @@ the collector costs while nothing happens.
   --seconds N       length of each measurement (15)
   --rates A,B       inserts a second (1000,10000)
   --commands N      insert commands a second, at most (1000): above it several documents go into one
+  --delivery WHAT   at_least_once, exactly_once, or both: each case in both, one after the other (at_least_once)
+  --repeat N        how often each case is measured; medians are shown (1)
   --idle-seconds N  length of the measurement without load; 0: none (20)
   --set KEY=VALUE   another line of collector.conf; may be given often
   --kafka 3.9|4     version of the broker (3.9)
@@ -39,6 +42,8 @@ const options = parseArgs({
     seconds: { type: 'string', default: '15' },
     rates: { type: 'string', default: '1000,10000' },
     commands: { type: 'string', default: '1000' },
+    delivery: { type: 'string', default: 'at_least_once' },
+    repeat: { type: 'string', default: '1' },
     'idle-seconds': { type: 'string', default: '20' },
     set: { type: 'string', multiple: true, default: [] },
     kafka: { type: 'string', default: '3.9' },
@@ -68,42 +73,77 @@ function cases(): LatencyCase[] {
 async function main(): Promise<void> {
   await using mongo = await startMongo({ oplogSizeMb: 2000 });
   await using kafka = await startKafka({ version: options.kafka === '4' ? '4' : '3.9' });
-  const figures: Array<{ name: string } & LatencyFigures> = [];
+  const rows: Row[] = [];
   let idle: IdleFigures | undefined;
-  for (const [index, { name, perSecond, writeConcern, conf }] of cases().entries()) {
-    const topic = `latency-${index}`;
-    await kafka.createTopic({ topic });
-    await using client = await MongoClient.connect(mongo.url, { maxPoolSize: CONNECTIONS_MAX });
-    await using collector = await startCollector({
-      mongoUrl: mongo.url,
-      brokers: kafka.brokers,
-      topic,
-      conf,
-    });
-    const measured = await measureLatency({
-      client,
-      brokers: kafka.brokers,
-      topic,
-      perSecond,
-      writeConcern,
-      seconds: Number(options.seconds),
-      commandsPerSecondMax: Number(options.commands),
-      pids: {
-        collector: collector.pid,
-        mongod: mongo.members[0].pid,
-        broker: kafka.pid,
-        load: process.pid,
-      },
-    });
-    figures.push({ name, ...measured });
-    const idleSeconds = Number(options['idle-seconds']);
-    if (idleSeconds > 0 && idle === undefined) {
-      idle = await measureIdle({ client, pid: collector.pid, seconds: idleSeconds });
+  for (let run = 0; run < Number(options.repeat); run++) {
+    for (const one of cases()) {
+      for (const delivery of deliveriesOf(options.delivery, run)) {
+        const topic = `latency-${rows.length}`;
+        const measured = await measureCase({
+          case: one,
+          delivery,
+          topic,
+          mongo,
+          kafka,
+          withIdle: idle === undefined,
+        });
+        idle ??= measured.idle;
+        rows.push({ name: one.name, delivery, figures: measured.figures });
+      }
     }
-    await collector.stop();
-    await kafka.deleteTopic(topic);
   }
-  report(figures, idle);
+  report(rows, idle);
+}
+
+interface Row {
+  readonly name: string;
+  readonly delivery: Delivery;
+  readonly figures: LatencyFigures;
+}
+
+interface CaseRun {
+  readonly case: LatencyCase;
+  readonly delivery: Delivery;
+  readonly topic: string;
+  readonly mongo: TestMongo;
+  readonly kafka: TestKafka;
+  readonly withIdle: boolean;
+}
+
+async function measureCase(
+  run: CaseRun,
+): Promise<{ figures: LatencyFigures; idle: IdleFigures | undefined }> {
+  const { topic, delivery, mongo, kafka } = run;
+  const { perSecond, writeConcern, conf } = run.case;
+  await kafka.createTopic({ topic });
+  await using client = await MongoClient.connect(mongo.url, { maxPoolSize: CONNECTIONS_MAX });
+  await using collector = await startCollector({
+    mongoUrl: mongo.url,
+    brokers: kafka.brokers,
+    topic,
+    conf: { 'tunnel.kafka.delivery': delivery, ...conf },
+  });
+  const figures = await measureLatency({
+    client,
+    brokers: kafka.brokers,
+    topic,
+    perSecond,
+    writeConcern,
+    seconds: Number(options.seconds),
+    commandsPerSecondMax: Number(options.commands),
+    pids: {
+      collector: collector.pid,
+      mongod: mongo.members[0].pid,
+      broker: kafka.pid,
+      load: process.pid,
+    },
+  });
+  const seconds = Number(options['idle-seconds']);
+  const idle =
+    run.withIdle && seconds > 0 ? await measureIdle({ client, pid: collector.pid, seconds }) : undefined;
+  await collector.stop();
+  await kafka.deleteTopic(topic);
+  return { figures, idle };
 }
 
 async function startCollector(o: {
@@ -130,30 +170,39 @@ async function startCollector(o: {
   return collector;
 }
 
-function report(
-  figures: ReadonlyArray<{ name: string } & LatencyFigures>,
-  idle: IdleFigures | undefined,
-): void {
-  printTable(
-    figures.map(({ name, inserts, insertsPerSecond, p50Ms, p90Ms, p99Ms, maxMs, cpuPercent }) => ({
-      'inserts, write concern': name,
-      inserts,
-      'a second': Math.round(insertsPerSecond),
-      'p50 ms': p50Ms.toFixed(1),
-      'p90 ms': p90Ms.toFixed(1),
-      'p99 ms': p99Ms.toFixed(1),
-      'max ms': maxMs.toFixed(1),
+function report(rows: readonly Row[], idle: IdleFigures | undefined): void {
+  const of = (name: string, delivery: Delivery): LatencyFigures[] =>
+    rows.filter((row) => row.name === name && row.delivery === delivery).map(({ figures }) => figures);
+  const p50Of = (figures: readonly LatencyFigures[]): number => median(figures.map(({ p50Ms }) => p50Ms));
+  const kinds = [...new Map(rows.map((row) => [`${row.name} ${row.delivery}`, row])).values()];
+  const medians = kinds.map(({ name, delivery }) => {
+    const figures = of(name, delivery);
+    const others = delivery === 'exactly_once' ? of(name, 'at_least_once') : [];
+    const middle = (value: (one: LatencyFigures) => number): string => median(figures.map(value)).toFixed(1);
+    return {
+      'inserts, write concern': delivery === 'exactly_once' ? `${name}, exactly once` : name,
+      inserts: figures[0].inserts,
+      'a second': Math.round(median(figures.map(({ insertsPerSecond }) => insertsPerSecond))),
+      'p50 ms': middle(({ p50Ms }) => p50Ms),
+      'added ms': others.length === 0 ? '' : (p50Of(figures) - p50Of(others)).toFixed(1),
+      'p90 ms': middle(({ p90Ms }) => p90Ms),
+      'p99 ms': middle(({ p99Ms }) => p99Ms),
+      'max ms': middle(({ maxMs }) => maxMs),
       ...Object.fromEntries(
-        Object.entries(cpuPercent).map(([process, percent]) => [`${process} CPU %`, percent.toFixed(0)]),
+        Object.keys(figures[0].cpuPercent).map((process) => [
+          `${process} CPU %`,
+          median(figures.map(({ cpuPercent }) => cpuPercent[process])).toFixed(0),
+        ]),
       ),
-    })),
-  );
+    };
+  });
+  printTable(medians);
   if (idle !== undefined) {
     console.log(
       `Idle: ${idle.cpuPercent.toFixed(2)} % of a core, ${idle.commandsPerSecond.toFixed(1)} commands a second to mongod, ${Math.round(idle.rssBytes / 2 ** 20)} MB`,
     );
   }
   mkdirSync(dirname(options.json), { recursive: true });
-  writeFileSync(options.json, `${JSON.stringify({ options, figures, idle }, null, 2)}\n`);
+  writeFileSync(options.json, `${JSON.stringify({ options, rows, medians, idle }, null, 2)}\n`);
   console.log(`Figures in ${options.json}`);
 }

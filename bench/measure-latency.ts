@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Consumer } from '@platformatic/kafka';
+import { Consumer, FetchIsolationLevels } from '@platformatic/kafka';
 import type { Db, MongoClient } from 'mongodb';
 import { usageOf } from './process-usage.ts';
 
@@ -49,6 +49,8 @@ export async function measureLatency(run: LatencyRun): Promise<LatencyFigures> {
     bootstrapBrokers: run.brokers.split(','),
     minBytes: 1,
     maxWaitTime: 500,
+    // What is delivered exactly once has to be read so; for the rest it makes no difference.
+    isolationLevel: FetchIsolationLevels.READ_COMMITTED,
   });
   const stream = await consumer.consume({ topics: [run.topic], mode: 'earliest', autocommit: false });
   stream.on('data', (record) => {

@@ -39,7 +39,7 @@ export class EntryLane implements LaneWriter, KafkaLane {
         : host.partitions[partitionOfKey(key.bytes, key.length, host.partitions.length)];
     this.receipts.touch(partition);
     this.pendingBytes += partition.append(this.#index, header, this.#encoder, key);
-    return host.isFull ? host.waitForRoom() : undefined;
+    return host.mustWait ? host.waitForRoom() : undefined;
   }
 
   flush(onDurable: () => void): void {

@@ -12,7 +12,7 @@ export interface KafkaLaneHost {
   /** Each record says in headers where it comes from. */
   readonly withHeaders: boolean;
   /** Whether lanes must wait before they take more. */
-  readonly isFull: boolean;
+  readonly mustWait: boolean;
   waitForRoom(): Promise<void>;
   /** Notes that more (or, negative, less) memory is held. */
   hold(bytes: number): void;

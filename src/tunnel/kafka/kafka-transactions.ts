@@ -50,11 +50,13 @@ const LARGE_BYTES = 64 * 1024 * 1024;
 const LONG_MS = 20_000;
 /**
  * While a commit is under way nothing of the next transaction can be sent. Where so much has gathered in an interval that this
- * matters, a transaction stays open for so many times as long as the last commit took, within bounds.
+ * matters, a transaction stays open for so many times as long as the last such pause, within bounds.
  */
 const FAST_BYTES = 2 * 1024 * 1024;
-const OPEN_PER_COMMIT = 10;
+const OPEN_PER_PAUSE = 20;
 const STRETCHED_INTERVAL_MAX_MS = 2000;
+/** That was all, when for so long nothing has come: a source that has more hands out its replies closer together. */
+const QUIET_MS = 20;
 /** While nothing is appended the frontier is committed this often, so that it does not fall behind the oplog, nor expires. */
 const IDLE_COMMIT_INTERVAL_MS = 5000;
 
@@ -79,9 +81,14 @@ export class KafkaTransactions implements TunnelFrontiers, BatchTransactions, Re
   #isUrgent = false;
   #timer: NodeJS.Timeout | undefined;
   #committedAtMs = performance.now();
-  /** When the transaction that is being committed was closed, and how long it took for the one before. */
+  /** When the last transaction was closed, and when the last mark came that had anything before it. */
   #closedAtMs = 0;
-  #lastCommitMs = 0;
+  #markedAtMs = 0;
+  /** How long the last commit, and making partitions part of the transaction behind it, kept us from sending. */
+  #commitMs = 0;
+  #joinMs = 0;
+  /** A batch has been filled since {@link turn}, and an answer that the transactions wait for may have come meanwhile. */
+  #wantsTurn = false;
   #lastCommitted: Frontier | undefined;
   /** Partitions of the transaction that is being sent, and those that have still to become part of it. */
   readonly #joined = new Set<PartitionWriter>();
@@ -119,7 +126,9 @@ export class KafkaTransactions implements TunnelFrontiers, BatchTransactions, Re
   mark(frontier: Frontier, options?: { readonly now: boolean }): void {
     if (this.#stopped.signal.aborted) return;
     this.#host.sendAll();
-    this.#filling.markedBytes = this.#filling.bytes;
+    const filling = this.#filling;
+    if (filling.bytes !== filling.markedBytes) this.#markedAtMs = performance.now();
+    filling.markedBytes = filling.bytes;
     this.#marked = frontier;
     if (options?.now === true) this.#isUrgent = true;
     this.#closeWhenDue();
@@ -146,6 +155,21 @@ export class KafkaTransactions implements TunnelFrontiers, BatchTransactions, Re
 
   sealed(): void {
     this.#filling.unacknowledged++;
+    this.#wantsTurn = this.#committing !== undefined || this.#isJoining;
+  }
+
+  /**
+   * Whether the one who appends should let the event loop {@link turn}: encoding a large reply of the source takes it for so long
+   * that each answer on the way from one transaction to the next would be read late, and nothing is sent until the last of them.
+   */
+  get wantsTurn(): boolean {
+    return this.#wantsTurn;
+  }
+
+  /** Lets the event loop read what has come. */
+  async turn(): Promise<void> {
+    this.#wantsTurn = false;
+    await new Promise((resolve) => setImmediate(resolve));
   }
 
   divided(transaction: number): void {
@@ -163,7 +187,8 @@ export class KafkaTransactions implements TunnelFrontiers, BatchTransactions, Re
   /** The broker holds a batch. */
   acknowledged(batch: PendingBatch): void {
     this.#transaction(batch.transaction).unacknowledged--;
-    this.#endWhenAcknowledged();
+    if (this.#committing !== undefined) this.#endWhenAcknowledged();
+    else if (this.#filling.unacknowledged === 0) this.#closeWhenDue();
   }
 
   /** Nothing is sent or committed any more. */
@@ -186,21 +211,25 @@ export class KafkaTransactions implements TunnelFrontiers, BatchTransactions, Re
       if (this.#isFrontierOld) this.#close();
       return;
     }
-    const leftMs = filling.firstMs + this.#intervalMs - performance.now();
-    if (this.#isUrgent || leftMs <= 0 || filling.bytes >= LARGE_BYTES) this.#close();
-    else this.#timer ??= setTimeout(() => this.#onTimer(), leftMs);
+    const leftMs = this.#dueAtMs() - performance.now();
+    if (this.#isUrgent || leftMs <= 0 || filling.bytes >= LARGE_BYTES) {
+      this.#close();
+      return;
+    }
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#closeWhenDue(), leftMs);
   }
 
-  /** How long the transaction that is being filled stays open. */
-  get #intervalMs(): number {
-    const { intervalMs } = this.#host;
-    if (this.#filling.bytes < FAST_BYTES) return intervalMs;
-    return Math.max(intervalMs, Math.min(this.#lastCommitMs * OPEN_PER_COMMIT, STRETCHED_INTERVAL_MAX_MS));
-  }
-
-  #onTimer(): void {
-    this.#timer = undefined;
-    this.#closeWhenDue();
+  /** When the transaction that is being filled is closed if nothing more comes. */
+  #dueAtMs(): number {
+    const { intervalMs, partitions } = this.#host;
+    const { bytes, unacknowledged } = this.#filling;
+    const soonMs = this.#closedAtMs + intervalMs;
+    if (bytes < FAST_BYTES) return soonMs;
+    const stretchedMs = Math.min((this.#commitMs + this.#joinMs) * OPEN_PER_PAUSE, STRETCHED_INTERVAL_MAX_MS);
+    const lateMs = Math.max(soonMs, this.#closedAtMs + stretchedMs);
+    const isAllThere = unacknowledged === 0 && !partitions.some((partition) => partition.isBusy);
+    return isAllThere ? Math.min(lateMs, Math.max(soonMs, this.#markedAtMs + QUIET_MS)) : lateMs;
   }
 
   get #isFrontierOld(): boolean {
@@ -256,8 +285,14 @@ export class KafkaTransactions implements TunnelFrontiers, BatchTransactions, Re
       const topics = indexes.length === 0 ? [] : [{ name: topic, partitions: indexes }];
       if (joining.includes(checkpoint))
         topics.push({ name: checkpointTopic, partitions: [checkpoint.index] });
+      const askedAtMs = performance.now();
       await coordinator.add(topics, this.#stopped.signal);
-      for (const partition of joining) this.#joined.add(partition);
+      if (this.#joined.size === 0) this.#joinMs = performance.now() - askedAtMs;
+      for (const partition of joining) {
+        this.#joined.add(partition);
+        // It may have asked again meanwhile.
+        this.#joining.delete(partition);
+      }
       for (const partition of joining) this.#host.ready(partition);
     }
   }
@@ -275,13 +310,14 @@ export class KafkaTransactions implements TunnelFrontiers, BatchTransactions, Re
 
   async #commit(transaction: KafkaTransaction): Promise<void> {
     failpoint('before-commit');
+    const askedAtMs = performance.now();
     await this.#host.coordinator.end('commit', this.#stopped.signal);
     failpoint('after-commit-before-receipt');
     if (this.#stopped.signal.aborted) return;
     this.#committing = undefined;
     this.#lastCommitted = transaction.frontier;
     this.#committedAtMs = performance.now();
-    this.#lastCommitMs = this.#committedAtMs - this.#closedAtMs;
+    this.#commitMs = this.#committedAtMs - askedAtMs;
     this.#joined.clear();
     for (const receipt of transaction.receipts) receipt.waitsFor--;
     for (const receipt of transaction.receipts) receipt.settle();

@@ -292,7 +292,7 @@ export class KafkaTunnel implements Tunnel {
   }
 
   #laneHost(): KafkaLaneHost {
-    const isFull = (): boolean => this.#isFull;
+    const mustWait = (): boolean => this.#isFull || this.#exactlyOnce?.transactions.wantsTurn === true;
     const limits = this.#limits;
     const { partitioner, partitionNumber } = this.#o;
     const partitions = this.#partitions;
@@ -306,8 +306,8 @@ export class KafkaTunnel implements Tunnel {
         return limits.targetBytes;
       },
       withHeaders: this.#o.headers,
-      get isFull() {
-        return isFull();
+      get mustWait() {
+        return mustWait();
       },
       waitForRoom: () => this.#waitForRoom(),
       hold: (bytes) => this.#hold(bytes),
@@ -326,6 +326,10 @@ export class KafkaTunnel implements Tunnel {
 
   /** Waits with nothing kept back: only what is on its way can make room. */
   async #waitForRoom(): Promise<void> {
+    if (!this.#isFull) {
+      await this.#exactlyOnce?.transactions.turn();
+      return;
+    }
     for (const lane of this.#lanes) lane.sendAll();
     for (const partition of this.#partitions) partition.requestFlush();
     await this.#waitUntil(() => !this.#isFull || this.#closed.signal.aborted);

@@ -66,7 +66,7 @@ export class RawLane implements LaneWriter, KafkaLane {
     this.#last.committedIncrement = header.committedIncrement;
     this.#hold(out.length);
     if (out.length >= most) this.sendAll();
-    return host.isFull ? host.waitForRoom() : undefined;
+    return host.mustWait ? host.waitForRoom() : undefined;
   }
 
   flush(onDurable: () => void): void {

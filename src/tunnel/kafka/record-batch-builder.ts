@@ -3,7 +3,7 @@ import type { EntryHeader } from '../../oplog/entry-header.ts';
 import type { ByteWriter } from '../../shared/byte-writer.ts';
 import { crc32cCombine } from './crc32c-combine.ts';
 import { crc32c } from './crc32c.ts';
-import { writeEntryHeaders } from './record-headers.ts';
+import { EntryHeadersWriter } from './record-headers.ts';
 import { lengthWidth, writeVarint, writeVarlong } from './varint.ts';
 
 /** Who sends a batch, and its place in the partition's sequence: what the broker recognises repeats by. */
@@ -41,6 +41,9 @@ const MAGIC = 2;
 const TRANSACTIONAL_BIT = 0x10;
 /** Length, attributes, timestamp delta, offset delta, key length, value length, header count at their widest. */
 const RECORD_OVERHEAD_MAX = 5 + 1 + 10 + 5 + 5 + 5 + 1;
+
+/** One for all batches: it knows the headers of the entry before, whichever batch that went to. */
+const entryHeaders = new EntryHeadersWriter();
 
 /**
  * Writes one Kafka record batch (magic 2) into one buffer, record by record, with no object per record.
@@ -108,7 +111,7 @@ export class RecordBatchBuilder {
       throw error;
     }
     const valueEnd = this.out.length;
-    if (this.#withHeaders) writeEntryHeaders(this.out, header);
+    if (this.#withHeaders) entryHeaders.write(this.out, header);
     this.#end(bodyAt, valueLengthAt, valueEnd);
   }
 

@@ -46,8 +46,8 @@ const apis = {
 
 const BACKOFF_MIN_MS = 20;
 const BACKOFF_MAX_MS = 1000;
-/** The coordinator is still writing the markers of the transaction before. */
-const CONCURRENT_PAUSE_MS = 5;
+/** The coordinator is still writing the markers of the transaction before: a matter of a few milliseconds. */
+const CONCURRENT_PAUSE = { minMs: 2, maxMs: 20 };
 /**
  * A coordinator that is silent for so long is looked for again; twice as long each time, up to what a request may take at most. Only where what has not
  * left this host can be taken back: a late EndTxn would end the next transaction.
@@ -101,6 +101,7 @@ export class TransactionCoordinator {
    */
   async takeOver(signal: AbortSignal): Promise<ProducerIdentity> {
     const startedMs = performance.now();
+    const concurrent = new Backoff(CONCURRENT_PAUSE);
     for (;;) {
       const answer = await this.#askInit(signal);
       const { errorCode } = answer;
@@ -116,7 +117,7 @@ export class TransactionCoordinator {
       if (errorCode !== KafkaCode.concurrentTransactions || !isPatient) {
         throw new NotReadyError(trouble, { hasAnswered: true });
       }
-      await sleep(CONCURRENT_PAUSE_MS, signal);
+      await sleep(concurrent.nextMs(), signal);
     }
   }
 
@@ -197,6 +198,7 @@ export class TransactionCoordinator {
     question: (connection: BrokerConnection) => Promise<number>,
   ): Promise<void> {
     const backoff = new Backoff({ minMs: BACKOFF_MIN_MS, maxMs: BACKOFF_MAX_MS });
+    const concurrent = new Backoff(CONCURRENT_PAUSE);
     for (;;) {
       signal.throwIfAborted();
       const code = await this.#codeOf(question, signal);
@@ -206,7 +208,7 @@ export class TransactionCoordinator {
         return;
       }
       if (code === KafkaCode.concurrentTransactions) {
-        await sleep(CONCURRENT_PAUSE_MS, signal);
+        await sleep(concurrent.nextMs(), signal);
         continue;
       }
       if (code !== undefined) this.#judge(code, what);
