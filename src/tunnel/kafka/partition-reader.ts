@@ -255,6 +255,7 @@ export class PartitionReader {
       bytes: value,
       from: `${topic}-${partition}@${offset}`,
       onDone,
+      withdrawn: this.#stopped.signal,
     };
     while (!signal.aborted) {
       try {
