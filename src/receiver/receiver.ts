@@ -2,7 +2,7 @@ import type { ReceiverConfig } from '../config/receiver-config.ts';
 import { ReceiverMetrics } from '../metrics/receiver-metrics.ts';
 import type { ReceiverView } from '../metrics/receiver-view.ts';
 import { ReceiverMonitor } from '../monitor/receiver-monitor.ts';
-import { describeError } from '../shared/errors.ts';
+import { describeError, OplogueError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import { MemoryBudget } from '../shared/memory-budget.ts';
 import { whenAborted } from '../shared/when-aborted.ts';
@@ -103,7 +103,7 @@ export class Receiver {
       try {
         await replayer.open?.({ index, count, argument, logger: this.#logger });
       } catch (cause) {
-        if (cause instanceof ReplayerError) throw cause;
+        if (cause instanceof OplogueError) throw cause;
         throw new ReplayerError({
           code: 'REPLAYER_OPEN',
           message: `Replayer ${index} does not open: ${describeError(cause)}`,
