@@ -46,7 +46,11 @@ export class Receiver {
         budget: this.#budget,
         logger: this.#logger,
       });
-      await using reader = createMessageReader(tunnel, { logger: this.#logger, replayers: config.count });
+      await using reader = createMessageReader(tunnel, {
+        logger: this.#logger,
+        budget: this.#budget,
+        replayers: config.count,
+      });
       await using _monitor = await this.#startMonitor(reader, pool);
       await this.#serve(reader, pool, signal);
     } finally {

@@ -3,6 +3,7 @@ import { Backoff } from '../../shared/backoff.ts';
 import { deadlineSignal } from '../../shared/deadline-signal.ts';
 import { describeError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/logger.ts';
+import type { MemoryBudget } from '../../shared/memory-budget.ts';
 import { sleep } from '../../shared/sleep.ts';
 import { whenAborted } from '../../shared/when-aborted.ts';
 import type { MessageHandler, MessageReader, ReaderTraffic } from '../message-reader.ts';
@@ -27,6 +28,8 @@ export interface KafkaReceiverOptions {
   readonly connection: BrokerConnectionOptions;
   /** What the values of the records are; `auto`: look at each. */
   readonly message: MessageForm | 'auto';
+  /** Counts what is fetched and not handed over (I4). */
+  readonly budget: MemoryBudget;
   readonly logger: Logger;
 }
 
@@ -46,8 +49,9 @@ const ANSWER_MARGIN_MS = 5000;
 const HAND_OFF_MAX_MS = 6000;
 const FETCH_BYTES_MAX = 2 * 1024 * 1024;
 const FETCH_BYTES_MIN = 64 * 1024;
-/** What all partitions together may have fetched. */
+/** What all partitions together fetch at once, and which part of the budget that is at most. */
 const FETCH_BYTES_TOTAL = 16 * 1024 * 1024;
+const BUDGET_PART = 4;
 
 /**
  * Reads a topic as a member of a consumer group, read_committed. Each partition is read over a connection of its own
@@ -124,7 +128,7 @@ export class KafkaReceiver implements MessageReader {
     start: number | undefined;
     handler: MessageHandler;
   }): PartitionReader {
-    const { topic, message, logger } = this.#o;
+    const { topic, message, budget, logger } = this.#o;
     return new PartitionReader({
       cluster: this.#cluster,
       leaders: this.#leaders,
@@ -133,6 +137,7 @@ export class KafkaReceiver implements MessageReader {
       start,
       message,
       handler,
+      budget,
       fetchBytes: () => this.#fetchBytes(),
       counts: this.#counts,
       fail: (error) => this.#fail(error),
@@ -142,7 +147,8 @@ export class KafkaReceiver implements MessageReader {
   }
 
   #fetchBytes(): number {
-    const share = Math.floor(FETCH_BYTES_TOTAL / Math.max(1, this.#partitions?.size ?? 1));
+    const total = Math.min(FETCH_BYTES_TOTAL, this.#o.budget.limitBytes / BUDGET_PART);
+    const share = Math.floor(total / Math.max(1, this.#partitions?.size ?? 1));
     return Math.min(FETCH_BYTES_MAX, Math.max(FETCH_BYTES_MIN, share));
   }
 
