@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path';
 import { deepFreeze } from '../shared/deep-freeze.ts';
 import { ConfigError, type ConfigMistake } from './config-error.ts';
+import { encodeMongoUrl } from './encode-mongo-url.ts';
 import { gatherValues, type ConfigSources } from './given-value.ts';
 import { logConfigOf } from './log-config.ts';
 import type { Notice } from './notice.ts';
@@ -31,7 +32,7 @@ interface Mistake {
   readonly hint: string;
 }
 
-const SHIPPED_REPLAYERS: ReadonlySet<string> = new Set(['print', 'file']);
+const SHIPPED_REPLAYERS: ReadonlySet<string> = new Set(['print', 'file', 'mongodb']);
 
 /**
  * Reads a receiver.conf as `loadConfig` reads a collector.conf: defaults, file, environment, `--set`.
@@ -113,6 +114,15 @@ function ruleMistakes(values: ReceiverOptionValues): Mistake[] {
     const text = 'tunnel.kafka.sasl.enable = true needs tunnel.kafka.sasl.auth';
     mistakes.push({ key: 'tunnel.kafka.sasl.auth', text, hint: 'write user@password' });
   }
+  const target = values['replayer.mongo_url'];
+  if (values['replayer.module'] === 'mongodb' && !/^mongodb(\+srv)?:\/\/./.test(target)) {
+    const text = `replayer.module = mongodb needs the URL of a target in replayer.mongo_url`;
+    mistakes.push({
+      key: 'replayer.mongo_url',
+      text,
+      hint: 'it looks like mongodb://host:27017/?replicaSet=rs1',
+    });
+  }
   for (const tls of ['tunnel.tls', 'tunnel.kafka.tls'] as const) {
     if ((values[`${tls}.cert_file`] === '') !== (values[`${tls}.key_file`] === '')) {
       const text = `${tls}.cert_file and ${tls}.key_file belong together`;
@@ -140,6 +150,7 @@ function replayerOf(values: ReceiverOptionValues, confPath: string | undefined):
     count: values.replayer,
     module: SHIPPED_REPLAYERS.has(name) ? name : resolve(folder, name),
     output: values['replayer.output'],
+    mongoUrl: encodeMongoUrl(values['replayer.mongo_url']),
     argument: values['replayer.argument'],
     batchEntries: values['replayer.batch_size'],
     retries: values['replayer.retries'],

@@ -29,9 +29,11 @@ export type ReceiverTunnelConfig =
 
 export interface ReplayerConfig {
   readonly count: number;
-  /** `print`, `file`, or the absolute path of a module. */
+  /** `print`, `file`, `mongodb`, or the absolute path of a module. */
   readonly module: string;
   readonly output: string;
+  /** Of the target of `mongodb`; else empty. */
+  readonly mongoUrl: string;
   readonly argument: string;
   readonly batchEntries: number;
   readonly retries: number;

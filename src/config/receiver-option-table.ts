@@ -124,7 +124,7 @@ const receiverOptionTable = {
     type: 'string',
     default: 'print',
     since: 'oplogue',
-    text: 'What is done with the entries. print: one line of JSON each, on standard output. file: the same, into replayer.output. A path such as ./my-replayer.js: your own module; docs/receiver.md shows one.',
+    text: 'What is done with the entries. print: one line of JSON each, on standard output. file: the same, into replayer.output. mongodb: applied to the deployment of replayer.mongo_url. A path such as ./my-replayer.js: your own module; docs/receiver.md shows one.',
   },
   'replayer.output': {
     section: 'replayer',
@@ -132,6 +132,14 @@ const receiverOptionTable = {
     default: 'entries.jsonl',
     since: 'oplogue',
     text: 'replayer.module = file: where the lines go.',
+  },
+  'replayer.mongo_url': {
+    section: 'replayer',
+    type: 'string',
+    default: '',
+    since: 'oplogue',
+    secret: 'url',
+    text: 'replayer.module = mongodb: the URL of the target, a replica set (mongodb://user:password@host1:27017,host2:27017/?replicaSet=rs1). For TLS add tls=true, and tlsCAFile and tlsCertificateKeyFile with the paths of PEM files.',
   },
   'replayer.argument': {
     section: 'replayer',

@@ -1,5 +1,6 @@
 import type { ReceiverTunnelConfig } from '../config/receiver-config.ts';
 import type { Logger } from '../shared/logger.ts';
+import type { MemoryBudget } from '../shared/memory-budget.ts';
 import { FileReceiver } from '../tunnel/file/file-receiver.ts';
 import { connectionOptions } from '../tunnel/kafka/connection-options.ts';
 import { KafkaReceiver } from '../tunnel/kafka/kafka-receiver.ts';
@@ -14,7 +15,7 @@ const KAFKA_REQUEST_TIMEOUT_MS = 20_000;
 /** The way in that `tunnel` and `tunnel.address` of receiver.conf ask for. */
 export function createMessageReader(
   tunnel: ReceiverTunnelConfig,
-  { logger, replayers }: { logger: Logger; replayers: number },
+  { logger, budget, replayers }: { logger: Logger; budget: MemoryBudget; replayers: number },
 ): MessageReader {
   switch (tunnel.kind) {
     case 'tcp':
@@ -27,6 +28,7 @@ export function createMessageReader(
       return new KafkaReceiver({
         ...tunnel,
         groupId: tunnel.group,
+        budget,
         connection: connectionOptions(tunnel, KAFKA_REQUEST_TIMEOUT_MS),
         logger,
       });

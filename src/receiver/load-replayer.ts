@@ -2,6 +2,7 @@ import { pathToFileURL } from 'node:url';
 import type { ReplayerConfig } from '../config/receiver-config.ts';
 import { describeError } from '../shared/errors.ts';
 import { FileReplayer } from './file-replayer.ts';
+import { MongodbReplayer } from './mongodb-replayer.ts';
 import { PrintReplayer } from './print-replayer.ts';
 import { ReplayerError } from './replayer-error.ts';
 import type { Replayer } from './replayer.ts';
@@ -15,6 +16,7 @@ const HINT =
  */
 export async function loadReplayers(config: ReplayerConfig): Promise<Replayer[]> {
   const { count, module } = config;
+  if (module === 'mongodb') return repeat(count, new MongodbReplayer(config.mongoUrl));
   if (module === 'print') return repeat(count, new PrintReplayer());
   if (module === 'file') return repeat(count, new FileReplayer(config.output));
   const exported = await importDefault(module);
@@ -45,7 +47,7 @@ async function importDefault(module: string): Promise<unknown> {
     throw new ReplayerError({
       code: 'REPLAYER_MODULE',
       message: `The module ${module} cannot be loaded: ${describeError(cause)}`,
-      hint: 'check replayer.module: print, file, or the path of a JavaScript module beside receiver.conf',
+      hint: 'check replayer.module: print, file, mongodb, or the path of a JavaScript module beside receiver.conf',
       cause,
     });
   }

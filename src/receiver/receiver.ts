@@ -2,7 +2,7 @@ import type { ReceiverConfig } from '../config/receiver-config.ts';
 import { ReceiverMetrics } from '../metrics/receiver-metrics.ts';
 import type { ReceiverView } from '../metrics/receiver-view.ts';
 import { ReceiverMonitor } from '../monitor/receiver-monitor.ts';
-import { describeError } from '../shared/errors.ts';
+import { describeError, OplogueError } from '../shared/errors.ts';
 import type { Logger } from '../shared/logger.ts';
 import { MemoryBudget } from '../shared/memory-budget.ts';
 import { whenAborted } from '../shared/when-aborted.ts';
@@ -46,7 +46,11 @@ export class Receiver {
         budget: this.#budget,
         logger: this.#logger,
       });
-      await using reader = createMessageReader(tunnel, { logger: this.#logger, replayers: config.count });
+      await using reader = createMessageReader(tunnel, {
+        logger: this.#logger,
+        budget: this.#budget,
+        replayers: config.count,
+      });
       await using _monitor = await this.#startMonitor(reader, pool);
       await this.#serve(reader, pool, signal);
     } finally {
@@ -103,7 +107,7 @@ export class Receiver {
       try {
         await replayer.open?.({ index, count, argument, logger: this.#logger });
       } catch (cause) {
-        if (cause instanceof ReplayerError) throw cause;
+        if (cause instanceof OplogueError) throw cause;
         throw new ReplayerError({
           code: 'REPLAYER_OPEN',
           message: `Replayer ${index} does not open: ${describeError(cause)}`,

@@ -33,6 +33,8 @@ export class ReplayerLane {
   #queue: WorkItem[] = [];
   #working: Promise<void> | undefined;
   #failed = false;
+  /** Aborts when nothing more is to be given to the replayer for now. */
+  #paused = new AbortController();
 
   constructor(options: ReplayerLaneOptions) {
     this.#o = options;
@@ -45,7 +47,19 @@ export class ReplayerLane {
 
   add(item: WorkItem): void {
     this.#queue.push(item);
-    this.#working ??= this.#work();
+    this.#goOn();
+  }
+
+  /** Gives the replayer nothing more; resolves when it has nothing in its hands. */
+  pause(): Promise<void> {
+    this.#paused.abort();
+    return this.idle();
+  }
+
+  resume(): void {
+    if (!this.#paused.signal.aborted) return;
+    this.#paused = new AbortController();
+    this.#goOn();
   }
 
   /** Waits until it stands still: after a stop, or when all is done. */
@@ -80,20 +94,44 @@ export class ReplayerLane {
     logger.error({ ...where, error: why }, `${what.kind} left out (replayer.on_error = ${config.onError})`);
   }
 
+  #goOn(): void {
+    this.#working ??= this.#work();
+  }
+
   async #work(): Promise<void> {
     // What comes in the same turn goes into the same batch.
     await Promise.resolve();
     try {
-      while (this.#queue.length > 0 && !this.#o.stop.aborted && !this.#failed) await this.#applyNext();
+      while (this.#mayApply) await this.#applyNext();
     } catch (error) {
-      if (!this.#o.stop.aborted) {
+      if (!this.#isStill) {
         this.#failed = true;
         this.stats.trouble = describeError(error);
         this.#o.onFailed(error);
       }
     } finally {
       this.#working = undefined;
+      // It may have been resumed meanwhile.
+      if (this.#mayApply) this.#goOn();
     }
+  }
+
+  get #isStill(): boolean {
+    return this.#o.stop.aborted || this.#paused.signal.aborted;
+  }
+
+  get #mayApply(): boolean {
+    if (this.#isStill || this.#failed) return false;
+    this.#dropWithdrawn();
+    return this.#queue.length > 0;
+  }
+
+  /** What another receiver does now is not to be done here too, later. */
+  #dropWithdrawn(): void {
+    if (!this.#queue.some(({ withdrawn }) => withdrawn?.aborted)) return;
+    const dropped = this.#queue.filter(({ withdrawn }) => withdrawn?.aborted);
+    this.#queue = this.#queue.filter(({ withdrawn }) => !withdrawn?.aborted);
+    for (const item of dropped) item.onDropped();
   }
 
   /** Applies the next messages: as many whole ones as fit into a batch, or one that is larger, in parts. */
@@ -136,7 +174,7 @@ export class ReplayerLane {
     }
   }
 
-  /** @returns the last rejection, undefined when the entries are applied. @throws when it is time to stop */
+  /** @returns the last rejection, undefined when the entries are applied. @throws when it is time to stop, or to pause */
   async #tryRepeatedly(entries: readonly OplogEntry[]): Promise<Error | undefined> {
     const { config, stop, logger } = this.#o;
     for (let attempt = 0; ; attempt++) {
@@ -151,8 +189,9 @@ export class ReplayerLane {
       this.stats.retries++;
       this.stats.trouble = `the replayer rejects: ${describeError(error)}`;
       if (attempt === 0) logger.warn(`${this.stats.trouble}; it is given the entries again`);
-      await sleep(this.#backoff.nextMs(), stop);
-      stop.throwIfAborted();
+      const end = AbortSignal.any([stop, this.#paused.signal]);
+      await sleep(this.#backoff.nextMs(), end);
+      end.throwIfAborted();
     }
   }
 

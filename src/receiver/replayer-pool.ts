@@ -11,6 +11,7 @@ import type { IncomingMessage, MessageHandler } from '../tunnel/message-reader.t
 import type { DeadLetter } from './dead-letter.ts';
 import { ReplayerLane } from './replayer-lane.ts';
 import type { Replayer } from './replayer.ts';
+import { ShardOrder } from './shard-order.ts';
 import { ShardProgress } from './shard-progress.ts';
 
 export interface ReplayerPoolOptions {
@@ -33,7 +34,9 @@ const ENTRY_BYTES = 200;
 export class ReplayerPool implements MessageHandler {
   readonly lanes: readonly ReplayerLane[];
   readonly #o: ReplayerPoolOptions;
-  readonly #shards = new Map<number, ShardProgress>();
+  /** By number, then by sender. */
+  readonly #shards = new Map<number, Map<string, ShardProgress>>();
+  readonly #orders = new Map<number, ShardOrder>();
   readonly #stop = new AbortController();
   readonly #failed = new AbortController();
   #refused = 0;
@@ -67,7 +70,7 @@ export class ReplayerPool implements MessageHandler {
   async handle(message: IncomingMessage): Promise<bigint> {
     this.#stop.signal.throwIfAborted();
     this.#failed.signal.throwIfAborted();
-    const shard = this.#shardOf(message.shard);
+    const shard = this.#progressOf(message.shard, message.way?.sender ?? '');
     const lasts = message.onDone !== undefined;
     if (!lasts && shard.mustRetransmit) {
       if ((message.tag & RawTag.retransmission) === 0) return BigInt(ReplyCode.retransmission);
@@ -85,21 +88,40 @@ export class ReplayerPool implements MessageHandler {
       return shard.ack;
     }
     const { entries } = decoded;
-    await shard.inTurn(() => this.#take(message, shard, entries));
+    const order = this.#orderOf(message.shard);
+    if (message.way !== undefined) await order.enter(message.way);
+    await order.inTurn(() => this.#take(message, shard, entries));
     return shard.ack;
   }
 
-  ackOf(shard: number): bigint {
-    return this.#shards.get(shard)?.ack ?? 0n;
+  ackOf(shard: number, sender = ''): bigint {
+    return this.#shards.get(shard)?.get(sender)?.ack ?? 0n;
   }
 
-  pendingOf(shard: number): number {
-    return this.#shards.get(shard)?.pending ?? 0;
+  pendingOf(shard: number, sender = ''): number {
+    return this.#shards.get(shard)?.get(sender)?.pending ?? 0;
   }
 
-  /** How far each shard has come, by its number. */
-  get shards(): ReadonlyMap<number, ShardProgress> {
-    return this.#shards;
+  async pause(): Promise<void> {
+    await Promise.all(this.lanes.map((lane) => lane.pause()));
+  }
+
+  resume(): void {
+    for (const lane of this.lanes) lane.resume();
+  }
+
+  /** How far each shard has come, by its number; of several senders the one that is furthest behind. */
+  get shards(): ReadonlyMap<number, { readonly pending: number; readonly ack: Position }> {
+    const shards = new Map<number, { pending: number; ack: Position }>();
+    for (const [number, senders] of this.#shards) {
+      const all = [...senders.values()];
+      const acks = all.map(({ ack }) => ack);
+      shards.set(number, {
+        pending: all.reduce((sum, { pending }) => sum + pending, 0),
+        ack: acks.reduce((lowest, ack) => (ack < lowest ? ack : lowest)),
+      });
+    }
+    return shards;
   }
 
   /** Takes nothing more, and waits for what the replayers have in their hands; what waits is left. */
@@ -114,19 +136,28 @@ export class ReplayerPool implements MessageHandler {
     const first = positionOf(entries[0]);
     const last = positionOf(entries[entries.length - 1]);
     // Taken before the wait: an answer to somebody else meanwhile must not cover it.
-    const done = shard.taken(first, last);
-    await budget.room(bytes, AbortSignal.any([this.#stop.signal, this.#failed.signal]));
-    this.#stop.signal.throwIfAborted();
-    this.#failed.signal.throwIfAborted();
+    const { done, dropped } = shard.taken(first, last);
+    const ends = [this.#stop.signal, this.#failed.signal, message.way?.ended, message.withdrawn];
+    const end = AbortSignal.any(ends.filter((signal) => signal !== undefined));
+    await budget.room(bytes, end);
+    if (end.aborted) {
+      dropped();
+      throw end.reason;
+    }
     budget.take(bytes);
     this.#laneOf(message.shard).add({
       entries,
       bytes,
       from: message.from,
+      withdrawn: message.withdrawn,
       onDone: () => {
         budget.give(bytes);
         done();
         message.onDone?.();
+      },
+      onDropped: () => {
+        budget.give(bytes);
+        dropped();
       },
     });
   }
@@ -160,13 +191,27 @@ export class ReplayerPool implements MessageHandler {
     return this.lanes[shard % this.lanes.length];
   }
 
-  #shardOf(number: number): ShardProgress {
-    let shard = this.#shards.get(number);
-    if (shard === undefined) {
-      shard = new ShardProgress();
-      this.#shards.set(number, shard);
+  #orderOf(shard: number): ShardOrder {
+    let order = this.#orders.get(shard);
+    if (order === undefined) {
+      order = new ShardOrder();
+      this.#orders.set(shard, order);
     }
-    return shard;
+    return order;
+  }
+
+  #progressOf(shard: number, sender: string): ShardProgress {
+    let senders = this.#shards.get(shard);
+    if (senders === undefined) {
+      senders = new Map();
+      this.#shards.set(shard, senders);
+    }
+    let progress = senders.get(sender);
+    if (progress === undefined) {
+      progress = new ShardProgress();
+      senders.set(sender, progress);
+    }
+    return progress;
   }
 }
 

@@ -9,4 +9,8 @@ export interface WorkItem {
   readonly from: string;
   /** Called once when all its entries are done. */
   readonly onDone: () => void;
+  /** See IncomingMessage. */
+  readonly withdrawn?: AbortSignal | undefined;
+  /** Called instead of `onDone` when it is dropped. */
+  readonly onDropped: () => void;
 }

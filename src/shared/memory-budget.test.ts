@@ -27,6 +27,26 @@ test('a single demand above the limit passes when nothing else is held, so that 
   expect(budget.hasRoom(1)).toBe(false);
 });
 
+test('what is held ahead is counted, holds back who takes more of it, and never those who are to empty it', async () => {
+  const budget = new MemoryBudget(10);
+  await budget.roomAhead(100, never);
+  budget.takeAhead(100);
+  expect(budget.usedBytes).toBe(100);
+  expect(budget.hasRoom(5)).toBe(true);
+  budget.take(5);
+  expect(budget.hasRoom(5)).toBe(false);
+  let isLetIn = false;
+  const waiting = budget.roomAhead(5, never).then(() => {
+    isLetIn = true;
+  });
+  budget.give(5);
+  await Promise.resolve();
+  expect(isLetIn).toBe(false);
+  budget.giveAhead(100);
+  await waiting;
+  expect(budget.usedBytes).toBe(0);
+});
+
 test('an abort ends the wait', async () => {
   const budget = new MemoryBudget(10);
   budget.take(10);

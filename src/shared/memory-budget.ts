@@ -10,6 +10,8 @@ import { assert } from './assert.ts';
 export class MemoryBudget {
   readonly limitBytes: number;
   #usedBytes = 0;
+  /** The part of it that is held in front of those who use `room`. */
+  #aheadBytes = 0;
   #peakBytes = 0;
   #waiters: Array<() => void> = [];
 
@@ -41,14 +43,38 @@ export class MemoryBudget {
     for (const wake of waiters) wake();
   }
 
+  /**
+   * Takes bytes that are held until others, who wait for room themselves, have taken what is in them: these do not wait for them.
+   * Give them back with `giveAhead`.
+   */
+  takeAhead(bytes: number): void {
+    this.#aheadBytes += bytes;
+    this.take(bytes);
+  }
+
+  giveAhead(bytes: number): void {
+    this.#aheadBytes -= bytes;
+    this.give(bytes);
+  }
+
   /** Whether `bytes` more would fit now. */
   hasRoom(bytes: number): boolean {
-    return this.#usedBytes === 0 || this.#usedBytes + bytes <= this.limitBytes;
+    return this.#usedBytes === this.#aheadBytes || this.#usedBytes + bytes <= this.limitBytes;
   }
 
   /** Resolves when `bytes` more fit, or the signal aborts. */
-  async room(bytes: number, signal: AbortSignal): Promise<void> {
-    while (!this.hasRoom(bytes) && !signal.aborted) {
+  room(bytes: number, signal: AbortSignal): Promise<void> {
+    return this.#until(() => this.hasRoom(bytes), signal);
+  }
+
+  /** The same for those who use `takeAhead`. */
+  roomAhead(bytes: number, signal: AbortSignal): Promise<void> {
+    const fits = (): boolean => this.#usedBytes === 0 || this.#usedBytes + bytes <= this.limitBytes;
+    return this.#until(fits, signal);
+  }
+
+  async #until(fits: () => boolean, signal: AbortSignal): Promise<void> {
+    while (!fits() && !signal.aborted) {
       await new Promise<void>((resolve) => {
         const done = (): void => {
           signal.removeEventListener('abort', done);

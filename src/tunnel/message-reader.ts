@@ -1,4 +1,5 @@
 import type { MessageForm } from '../message/message-form-of.ts';
+import type { MessageWay } from './message-way.ts';
 
 /** One message that has come in. */
 export interface IncomingMessage {
@@ -16,6 +17,10 @@ export interface IncomingMessage {
    * refused, and this is called once when it is done or given up.
    */
   readonly onDone?: () => void;
+  /** The connection it came in on. Messages of one shard that come over several are taken connection by connection, in the order of these. */
+  readonly way?: MessageWay;
+  /** When this aborts, somebody else has to do it: it is dropped unless a replayer has been given it. */
+  readonly withdrawn?: AbortSignal;
 }
 
 /** Takes what came in, for all shards and connections. */
@@ -30,14 +35,19 @@ export interface MessageHandler {
   handle(message: IncomingMessage): Promise<bigint>;
 
   /**
-   * The position of the last entry that is done of the shard, 0n before the first; may go back when a sender starts
+   * The position of the last entry that is done of a sender's shard, 0n before the first; may go back when a sender starts
    * again further back. It must be below the position of every entry that was handed over and is not done, and is
    * best the end of a message. Acks and probes are answered with it.
    */
-  ackOf(shard: number): bigint;
+  ackOf(shard: number, sender: string): bigint;
 
-  /** How many messages of the shard were handed over and are not done. */
-  pendingOf(shard: number): number;
+  /** How many messages of a sender's shard were handed over and are not done. */
+  pendingOf(shard: number, sender: string): number;
+
+  /** Gives the replayers nothing more, until `resume`. Resolves when they have nothing in their hands. */
+  pause(): Promise<void>;
+
+  resume(): void;
 }
 
 /** What has come in since a reader was opened. */

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { deserialize, serialize } from 'bson';
 import { afterEach, describe, expect, inject, onTestFinished, test } from 'vitest';
 import { decodeRawMessage } from '../../src/message/decode-raw-message.ts';
+import { MemoryBudget } from '../../src/shared/memory-budget.ts';
 import { eventually } from '../../testbed/eventually.ts';
 import { connectKafka } from '../../testbed/start-kafka.ts';
 import {
@@ -51,7 +52,9 @@ describe.each(['kafka39', 'kafka4'] as const)('a receiver of %s', (version) => {
     const recorder = new MessageRecorder();
     const receiver = await opened(brokers, { topic }, recorder);
     await arrived(recorder, 4, receiver);
-    expect(recorder.messages.map((message) => ({ ...message, onDone: undefined }))).toEqual([
+    expect(
+      recorder.messages.map((message) => ({ ...message, onDone: undefined, withdrawn: undefined })),
+    ).toEqual([
       { shard: 2, tag: 0x1000, form: 'raw', bytes: raw, from: `${topic}-1@0` },
       { shard: 1, tag: 0, form: 'bson', bytes: bson, from: `${topic}-1@2` },
       { shard: 1, tag: 0, form: 'json', bytes: Buffer.from('{"a":1}'), from: `${topic}-1@3` },
@@ -128,6 +131,39 @@ describe.each(['kafka39', 'kafka4'] as const)('a receiver of %s', (version) => {
     expect(mostAtOnce).toBe(1);
     expect(recorder.texts).toEqual(numbers(0, 5));
   });
+
+  test.each(['none', 'gzip'] as const)(
+    'what is fetched, packed with %s, and not handed over is counted, and nothing is fetched while the budget is full (I4)',
+    async (compression) => {
+      const topic = await newTopic(3);
+      const value = `{"text":"${'x'.repeat(100_000)}"}`;
+      const tunnel = newKafkaTunnel(brokers, { topic, compression });
+      await using _tunnel = tunnel;
+      await tunnel.open(never);
+      for (let number = 0; number < 90; number++) {
+        await tunnel
+          .lane(number % 3)
+          .append(makeHeader({ lane: number % 3, number, padBytes: value.length }));
+      }
+      for (let lane = 0; lane < 3; lane++) tunnel.lane(lane).flush(() => {});
+      await tunnel.drain(never);
+      const limitBytes = 1_000_000;
+      const budget = new MemoryBudget(limitBytes);
+      const recorder = new MessageRecorder();
+      let open = (): void => {};
+      const gate = new Promise<void>((resolve) => {
+        open = resolve;
+      });
+      recorder.onHandle = () => gate;
+      const receiver = await opened(brokers, { topic, budget }, recorder);
+      await eventually(() => budget.usedBytes > limitBytes / 2, { what: 'something fetched' });
+      // One batch comes whole, and up to three partitions see the same room.
+      expect(budget.peakBytes).toBeLessThan(limitBytes * 6);
+      open();
+      await arrived(recorder, 90, receiver);
+      await eventually(() => budget.usedBytes === 0, { what: 'all given back' });
+    },
+  );
 
   test('a message that the handler throws at is given to it again', async () => {
     const topic = await newTopic();

@@ -1,6 +1,7 @@
 import { Admin, Producer, type MessageToProduce } from '@platformatic/kafka';
 import { onTestFinished } from 'vitest';
 import { silentLogger } from '../../src/shared/logger.ts';
+import { MemoryBudget } from '../../src/shared/memory-budget.ts';
 import type { BrokerAddress } from '../../src/tunnel/kafka/broker-address.ts';
 import { KafkaReceiver, type KafkaReceiverOptions } from '../../src/tunnel/kafka/kafka-receiver.ts';
 import type { MessageHandler } from '../../src/tunnel/message-reader.ts';
@@ -25,6 +26,7 @@ export function newKafkaReceiver(brokers: string, settings: ReceiverSettings): K
     brokers: addressesOf(brokers),
     groupId: newGroupName(),
     message: 'auto',
+    budget: new MemoryBudget(64 * 1024 * 1024),
     connection: { clientId: 'oplogue-test', connectTimeoutMs: 2000, requestTimeoutMs: 5000 },
     logger: silentLogger,
     ...settings,

@@ -27,4 +27,8 @@ export class MessageRecorder implements MessageHandler {
   pendingOf(): number {
     return 0;
   }
+
+  async pause(): Promise<void> {}
+
+  resume(): void {}
 }

@@ -54,6 +54,10 @@ export class RecordingHandler implements MessageHandler {
     return this.#pending.get(shard) ?? 0;
   }
 
+  async pause(): Promise<void> {}
+
+  resume(): void {}
+
   /** Messages that hold entries and are marked as sent again. */
   get retransmissions(): number {
     return this.messages.filter(({ tag }) => (tag & RawTag.retransmission) !== 0).length;

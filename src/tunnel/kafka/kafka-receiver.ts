@@ -3,7 +3,9 @@ import { Backoff } from '../../shared/backoff.ts';
 import { deadlineSignal } from '../../shared/deadline-signal.ts';
 import { describeError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/logger.ts';
+import type { MemoryBudget } from '../../shared/memory-budget.ts';
 import { sleep } from '../../shared/sleep.ts';
+import { whenAborted } from '../../shared/when-aborted.ts';
 import type { MessageHandler, MessageReader, ReaderTraffic } from '../message-reader.ts';
 import { AssignedPartitions } from './assigned-partitions.ts';
 import type { BrokerAddress } from './broker-address.ts';
@@ -26,6 +28,8 @@ export interface KafkaReceiverOptions {
   readonly connection: BrokerConnectionOptions;
   /** What the values of the records are; `auto`: look at each. */
   readonly message: MessageForm | 'auto';
+  /** Counts what is fetched and not handed over (I4). */
+  readonly budget: MemoryBudget;
   readonly logger: Logger;
 }
 
@@ -41,10 +45,13 @@ const QUIET_ATTEMPTS = 4;
 const CLOSE_TIMEOUT_MS = 3000;
 /** Beyond the time that the coordinator may take to answer. */
 const ANSWER_MARGIN_MS = 5000;
+/** How long the group is kept waiting for what the replayers have in their hands: well within a session. */
+const HAND_OFF_MAX_MS = 6000;
 const FETCH_BYTES_MAX = 2 * 1024 * 1024;
 const FETCH_BYTES_MIN = 64 * 1024;
-/** What all partitions together may have fetched. */
+/** What all partitions together fetch at once, and which part of the budget that is at most. */
 const FETCH_BYTES_TOTAL = 16 * 1024 * 1024;
+const BUDGET_PART = 4;
 
 /**
  * Reads a topic as a member of a consumer group, read_committed. Each partition is read over a connection of its own
@@ -60,6 +67,7 @@ export class KafkaReceiver implements MessageReader {
   readonly #cluster: KafkaCluster;
   readonly #group: ConsumerGroup;
   readonly #leaders: TopicLeaders;
+  #handler: MessageHandler | undefined;
   #partitions: AssignedPartitions | undefined;
   #following: Promise<void> = Promise.resolve();
   #left: Promise<void> | undefined;
@@ -95,6 +103,7 @@ export class KafkaReceiver implements MessageReader {
   /** Begins to follow the topic, and returns at once: what stands in the way is said in `trouble`, or aborts `failed`. */
   async open(handler: MessageHandler, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
+    this.#handler = handler;
     this.#trouble = `The consumer group ${this.#o.groupId} is not joined yet`;
     const partitions = new AssignedPartitions((partition, start) =>
       this.#newReader({ partition, start, handler }),
@@ -119,7 +128,7 @@ export class KafkaReceiver implements MessageReader {
     start: number | undefined;
     handler: MessageHandler;
   }): PartitionReader {
-    const { topic, message, logger } = this.#o;
+    const { topic, message, budget, logger } = this.#o;
     return new PartitionReader({
       cluster: this.#cluster,
       leaders: this.#leaders,
@@ -128,6 +137,7 @@ export class KafkaReceiver implements MessageReader {
       start,
       message,
       handler,
+      budget,
       fetchBytes: () => this.#fetchBytes(),
       counts: this.#counts,
       fail: (error) => this.#fail(error),
@@ -137,7 +147,8 @@ export class KafkaReceiver implements MessageReader {
   }
 
   #fetchBytes(): number {
-    const share = Math.floor(FETCH_BYTES_TOTAL / Math.max(1, this.#partitions?.size ?? 1));
+    const total = Math.min(FETCH_BYTES_TOTAL, this.#o.budget.limitBytes / BUDGET_PART);
+    const share = Math.floor(total / Math.max(1, this.#partitions?.size ?? 1));
     return Math.min(FETCH_BYTES_MAX, Math.max(FETCH_BYTES_MIN, share));
   }
 
@@ -150,6 +161,7 @@ export class KafkaReceiver implements MessageReader {
         const assignment = await this.#group.join(count, stop);
         this.#renewLease(performance.now(), partitions);
         await partitions.take(assignment, (added) => this.#group.committed(added, stop));
+        this.#handler?.resume();
         this.#allWell();
         backoff.reset();
         this.#o.logger.info(
@@ -188,11 +200,14 @@ export class KafkaReceiver implements MessageReader {
           if ((await this.#leaders.count()) !== count) membership = 'rebalancing';
         }
         if (membership === 'rebalancing') {
-          partitions.pause();
+          await this.#handOff(partitions, stop);
           membership = await this.#commit(partitions, stop);
           if (membership !== 'lost') return;
         }
-        if (membership === 'lost') return partitions.drop();
+        if (membership === 'lost') {
+          void this.#pause(partitions);
+          return partitions.drop();
+        }
         backoff.reset();
         this.#allWell();
       } catch (error) {
@@ -208,6 +223,7 @@ export class KafkaReceiver implements MessageReader {
     if (membership !== 'member') return membership;
     this.#renewLease(sentAtMs, partitions);
     partitions.resume();
+    this.#handler?.resume();
     return this.#commit(partitions, stop);
   }
 
@@ -223,8 +239,25 @@ export class KafkaReceiver implements MessageReader {
   #renewLease(sinceMs: number, partitions: AssignedPartitions): void {
     clearTimeout(this.#lease);
     const leftMs = sinceMs + SESSION_TIMEOUT_MS - performance.now();
-    this.#lease = setTimeout(() => partitions.pause(), leftMs);
+    this.#lease = setTimeout(() => void this.#pause(partitions), leftMs);
     this.#lease.unref();
+  }
+
+  /** Nothing more is handed over, nor given to a replayer. @returns resolves when the replayers have nothing in their hands */
+  #pause(partitions: AssignedPartitions): Promise<void> {
+    partitions.pause();
+    return this.#handler?.pause() ?? Promise.resolve();
+  }
+
+  /** Before others may read our partitions: waits for what the replayers have in their hands, as long as the group has patience. */
+  async #handOff(partitions: AssignedPartitions, stop: AbortSignal): Promise<void> {
+    const inHands = this.#pause(partitions);
+    const timeout = AbortSignal.timeout(HAND_OFF_MAX_MS);
+    await Promise.race([inHands, whenAborted(AbortSignal.any([stop, timeout]))]);
+    if (!timeout.aborted || stop.aborted) return;
+    this.#o.logger.warn(
+      'a replayer has not finished before partitions go to others: they may begin with the same entries',
+    );
   }
 
   async #leave(): Promise<void> {

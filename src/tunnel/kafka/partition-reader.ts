@@ -4,6 +4,7 @@ import { must } from '../../shared/assert.ts';
 import { Backoff } from '../../shared/backoff.ts';
 import { describeError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/logger.ts';
+import type { MemoryBudget } from '../../shared/memory-budget.ts';
 import { sleep } from '../../shared/sleep.ts';
 import type { MessageHandler } from '../message-reader.ts';
 import { AbortedTransactions } from './aborted-transactions.ts';
@@ -38,6 +39,8 @@ export interface PartitionReaderOptions {
   readonly start: number | undefined;
   readonly message: MessageForm | 'auto';
   readonly handler: MessageHandler;
+  /** What is fetched and not handed over is counted in it; nothing is fetched while it is full. */
+  readonly budget: MemoryBudget;
   /** How much to fetch at once; asked before each fetch. */
   readonly fetchBytes: () => number;
   readonly counts: ReaderCounts;
@@ -148,12 +151,14 @@ export class PartitionReader {
         this.#startAt(await explained(address, () => this.#edge(connection, 'oldest')));
       while (!signal.aborted) {
         await this.#gate.passed();
+        await this.#o.budget.roomAhead(this.#o.fetchBytes(), signal);
+        if (signal.aborted) return;
         const fetched = await explained(address, () => this.#fetch(connection));
         if (fetched.errorCode === KafkaCode.offsetOutOfRange) {
           await explained(address, () => this.#findAnew(connection));
         } else {
           this.#check(fetched.errorCode);
-          await this.#handOverAll(fetched, signal);
+          await this.#holding(fetched.records.length, () => this.#handOverAll(fetched, signal));
         }
       }
     } finally {
@@ -216,6 +221,22 @@ export class PartitionReader {
 
   async #handOver(batch: FetchedBatch, signal: AbortSignal): Promise<void> {
     const unpacked = await unpackRecords(batch.compressionBits, batch.packedRecords);
+    const isCopy = batch.compressionBits !== 0;
+    await this.#holding(isCopy ? unpacked.length : 0, () => this.#handOverRecords(batch, unpacked, signal));
+  }
+
+  /** Counts bytes that are held while something is done. */
+  async #holding(bytes: number, action: () => Promise<void>): Promise<void> {
+    const { budget } = this.#o;
+    budget.takeAhead(bytes);
+    try {
+      await action();
+    } finally {
+      budget.giveAhead(bytes);
+    }
+  }
+
+  async #handOverRecords(batch: FetchedBatch, unpacked: Buffer, signal: AbortSignal): Promise<void> {
     for (const { offset, value } of batch.records(unpacked)) {
       if (offset < this.#position) continue;
       this.#allWell();
@@ -255,6 +276,7 @@ export class PartitionReader {
       bytes: value,
       from: `${topic}-${partition}@${offset}`,
       onDone,
+      withdrawn: this.#stopped.signal,
     };
     while (!signal.aborted) {
       try {

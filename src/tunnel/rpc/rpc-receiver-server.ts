@@ -1,5 +1,6 @@
 import { must } from '../../shared/assert.ts';
 import type { MessageHandler, MessageReader, ReaderTraffic } from '../message-reader.ts';
+import type { MessageWay } from '../message-way.ts';
 import { PartialBytes } from '../socket/partial-bytes.ts';
 import { RECEIVER_LIMITS, type ReceiverServerOptions } from '../socket/receiver-server-options.ts';
 import { SHARD_MAX } from '../socket/shard-max.ts';
@@ -51,13 +52,14 @@ export class RpcReceiverServer implements MessageReader {
     await this.#server[Symbol.asyncDispose]();
   }
 
-  async #serve({ socket, from, expectWord }: ServerConnection): Promise<void> {
+  async #serve({ socket, from, expectWord, way }: ServerConnection): Promise<void> {
     const stream = new GobStream(this.#messageBytesMax);
     const answers = new RpcAnswers();
     const partial = this.#partialBytes.newShare();
     let call: { method: string; seq: number } | undefined;
     try {
       for await (const chunk of socket) {
+        way.got(chunk.length);
         stream.queue.push(chunk);
         for (let value = stream.next(); value !== undefined; value = stream.next()) {
           if (call === undefined) {
@@ -66,7 +68,7 @@ export class RpcReceiverServer implements MessageReader {
           }
           expectWord(false);
           socket.write(
-            answers.encode(call, await this.#answer({ method: call.method, from }, stream, value)),
+            answers.encode(call, await this.#answer({ method: call.method, from, way }, stream, value)),
           );
           // Answers that nobody takes must not pile up.
           if (socket.writableNeedDrain) throw new Error('answers are not read');
@@ -74,6 +76,7 @@ export class RpcReceiverServer implements MessageReader {
         }
         expectWord(call !== undefined || stream.isWithinMessage);
         partial.set(stream.queue.length);
+        way.waits();
       }
     } finally {
       partial.set(0);
@@ -82,7 +85,7 @@ export class RpcReceiverServer implements MessageReader {
 
   /** @returns the reply, or the error of net/rpc */
   async #answer(
-    { method, from }: { method: string; from: string },
+    { method, from, way }: { method: string; from: string; way: MessageWay },
     stream: GobStream,
     value: GobValue,
   ): Promise<bigint | { error: string }> {
@@ -93,6 +96,6 @@ export class RpcReceiverServer implements MessageReader {
     this.#bytes += bytes.length;
     this.#count++;
     const handler = must(this.#handler, 'a connection came before the receiver was open');
-    return handler.handle({ shard, tag: bytes.readUInt32BE(TAG_AT), form: 'raw', bytes, from });
+    return handler.handle({ shard, tag: bytes.readUInt32BE(TAG_AT), form: 'raw', bytes, from, way });
   }
 }

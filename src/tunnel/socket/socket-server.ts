@@ -3,6 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import type { Logger } from '../../shared/logger.ts';
 import { formatSocketAddress, type SocketAddress } from '../../config/socket-address.ts';
+import { MessageWay } from '../message-way.ts';
 import { SocketTunnelError } from './socket-tunnel-error.ts';
 import { loadTlsOptions } from './tls-options.ts';
 
@@ -29,6 +30,8 @@ export interface ServerConnection {
   readonly from: string;
   /** Says whether a word of the other end is due: at first it is. */
   readonly expectWord: (isDue: boolean) => void;
+  /** Told by whoever serves it what comes in; ended when the socket is closed. */
+  readonly way: MessageWay;
 }
 
 /** Listens on one port for the connections of collectors, within limits. */
@@ -141,14 +144,17 @@ export class SocketServer {
       socket.setTimeout(isDue ? silenceMs : 0);
     };
     expectWord(true);
+    const way = new MessageWay(socket.remoteAddress ?? '');
+    socket.once('close', () => way.end());
     try {
-      await this.#o.serve({ socket, from, expectWord });
+      await this.#o.serve({ socket, from, expectWord, way });
     } catch (error) {
       if (this.#server !== undefined && !isUsualEnd(error)) {
         this.#refuse(from, error instanceof Error ? error.message : String(error));
       }
     } finally {
       socket.destroy();
+      way.end();
     }
   }
 

@@ -15,7 +15,13 @@ interface ShardState {
  * something left to do or were heard of just now; the highest when all is done.
  */
 export class ShardAcks {
+  readonly #sender: string;
   readonly #shards = new Map<number, ShardState>();
+
+  /** @param sender the host */
+  constructor(sender: string) {
+    this.#sender = sender;
+  }
 
   /** Notes that a message of the shard has come. */
   heard(shard: number): void {
@@ -39,9 +45,9 @@ export class ShardAcks {
     let highest = 0n;
     for (const [shard, { heardAt, refusal }] of this.#shards) {
       if (refusal < 0n) return refusal;
-      const ack = handler.ackOf(shard);
+      const ack = handler.ackOf(shard, this.#sender);
       if (ack > highest) highest = ack;
-      const isActive = handler.pendingOf(shard) > 0 || now - heardAt < ACTIVE_MS;
+      const isActive = handler.pendingOf(shard, this.#sender) > 0 || now - heardAt < ACTIVE_MS;
       if (isActive && (lowest === undefined || ack < lowest)) lowest = ack;
     }
     return lowest ?? highest;

@@ -84,14 +84,14 @@ export class TcpReceiverServer implements MessageReader {
   }
 
   async #takeMessages(
-    { socket, from, expectWord }: ServerConnection,
+    { socket, from, expectWord, way }: ServerConnection,
     acks: ShardAcks,
     shards: Set<number>,
   ): Promise<void> {
     const handler = must(this.#handler, 'a connection came before the receiver was open');
     let shard: number | undefined;
     let refusal = 0n;
-    for await (const { type, payload } of this.#readPackets(socket, expectWord)) {
+    for await (const { type, payload } of this.#readPackets({ socket, expectWord, way })) {
       if (type === PacketType.write) {
         if (payload.length < RAW_HEADER_BYTES) throw new Error('a message is shorter than its header');
         const isFirst = shard === undefined;
@@ -105,12 +105,13 @@ export class TcpReceiverServer implements MessageReader {
           form: 'raw',
           bytes: payload,
           from,
+          way,
         });
         acks.answered(shard, reply);
         refusal = reply < 0n ? reply : 0n;
         if (isFirst) socket.write(returnAckPacket(reply));
       } else if (type === PacketType.getAck && shard !== undefined) {
-        socket.write(returnAckPacket(refusal < 0n ? refusal : handler.ackOf(shard)));
+        socket.write(returnAckPacket(refusal < 0n ? refusal : handler.ackOf(shard, way.sender)));
       }
       // Answers that nobody takes must not pile up.
       if (socket.writableNeedDrain) throw new Error('answers are not read');
@@ -134,15 +135,20 @@ export class TcpReceiverServer implements MessageReader {
     }
   }
 
-  async *#readPackets(
-    socket: Socket,
-    expectWord: (isDue: boolean) => void,
-  ): AsyncGenerator<{ type: number; payload: Buffer }> {
+  async *#readPackets({
+    socket,
+    expectWord,
+    way,
+  }: Pick<ServerConnection, 'socket' | 'expectWord' | 'way'>): AsyncGenerator<{
+    type: number;
+    payload: Buffer;
+  }> {
     const queue = new ByteQueue();
     let header: PacketHeader | undefined;
     const partial = this.#partialBytes.newShare();
     try {
       for await (const chunk of socket) {
+        way.got(chunk.length);
         queue.push(chunk);
         for (;;) {
           header ??= this.#takeHeader(queue);
@@ -158,6 +164,7 @@ export class TcpReceiverServer implements MessageReader {
         }
         expectWord(header !== undefined || queue.length > 0);
         partial.set(queue.length);
+        way.waits();
       }
     } finally {
       partial.set(0);
@@ -177,7 +184,7 @@ export class TcpReceiverServer implements MessageReader {
   /** Serves a connection with what is known of its host. */
   async #withAcks(socket: Socket, serve: (acks: ShardAcks) => Promise<void>): Promise<void> {
     const name = socket.remoteAddress ?? '';
-    const host = this.#hosts.get(name) ?? { acks: new ShardAcks(), connections: 0 };
+    const host = this.#hosts.get(name) ?? { acks: new ShardAcks(name), connections: 0 };
     this.#hosts.set(name, host);
     host.connections++;
     try {
