@@ -59,6 +59,9 @@ ${scenarios.map(({ name, text }) => `                     ${name.padEnd(13)} ${t
   --kafka 3.9|4    version of the broker (3.9)
   --peer 'CMD {conf}'  also measures another collector that reads collector.conf
   --json FILE      where the figures go (bench/results/bench.json)
+
+CPU us is what an entry costs the whole process from its start, running what it costs once records come, main thread what of that
+cannot be spread over cores.
 `;
 
 if (options.help) console.log(help);
@@ -99,7 +102,11 @@ interface Row {
   readonly what: string;
   readonly run: number;
   readonly perSecond: number;
+  /** CPU of the process from its start. */
   readonly cpuUsPerEntry?: number;
+  /** From the first record on, and what of it the main thread took. */
+  readonly runCpuUsPerEntry?: number;
+  readonly mainCpuUsPerEntry?: number;
   readonly peakRssMb?: number;
   readonly limit?: string;
   /** Row of the same mode in at_least_once, of an exactly_once one. */
@@ -176,6 +183,8 @@ function rowOf(r: {
     run: r.run,
     perSecond: (share * r.entries) / (figures.runMs / 1000),
     cpuUsPerEntry: (figures.cpuMs * 1000) / r.entries,
+    runCpuUsPerEntry: (figures.runCpuMs * 1000) / (share * r.entries),
+    mainCpuUsPerEntry: (figures.runMainCpuMs * 1000) / (share * r.entries),
     peakRssMb: figures.peakRssBytes / 2 ** 20,
     limit: `limit: ${r.mode.limit}`,
   };
@@ -225,6 +234,12 @@ function ratioToOther(same: readonly Row[], rows: readonly Row[]): string {
   return ratios.length === 0 ? '' : median(ratios).toFixed(2);
 }
 
+/** Empty where nothing was measured. */
+function medianText(values: ReadonlyArray<number | undefined>): string {
+  const measured = values.filter((value) => value !== undefined);
+  return measured.length === 0 ? '' : median(measured).toFixed(1);
+}
+
 function report(rows: readonly Row[]): void {
   const names = [...new Set(rows.map((row) => row.what))];
   const lines = names.map((what) => {
@@ -238,8 +253,9 @@ function report(rows: readonly Row[]): void {
       highest: Math.round(Math.max(...same.map((row) => row.perSecond))),
       'ratio to limit': limits.length === 0 ? '' : (perSecond / median(limits)).toFixed(2),
       'to at least once': ratioToOther(same, rows),
-      'CPU us':
-        same[0].cpuUsPerEntry === undefined ? '' : median(same.map((r) => r.cpuUsPerEntry ?? 0)).toFixed(1),
+      'CPU us': medianText(same.map((row) => row.cpuUsPerEntry)),
+      running: medianText(same.map((row) => row.runCpuUsPerEntry)),
+      'main thread': medianText(same.map((row) => row.mainCpuUsPerEntry)),
       'peak MB':
         same[0].peakRssMb === undefined ? '' : Math.max(...same.map((r) => r.peakRssMb ?? 0)).toFixed(0),
     };

@@ -27,6 +27,9 @@ export interface CollectorFigures {
   readonly records: number;
   /** CPU of the whole process from its start to the last record. */
   readonly cpuMs: number;
+  /** CPU in `runMs`, and what of it the main thread took, which cannot be spread over cores. */
+  readonly runCpuMs: number;
+  readonly runMainCpuMs: number;
   readonly peakRssBytes: number;
 }
 
@@ -102,6 +105,8 @@ async function watch({ run, watcher, startedAt, pid, isAlive }: Watch): Promise<
         recordsInRun: last.records - first.records,
         records,
         cpuMs: last.usage.cpuMs,
+        runCpuMs: last.usage.cpuMs - first.usage.cpuMs,
+        runMainCpuMs: last.usage.mainCpuMs - first.usage.mainCpuMs,
         peakRssBytes: last.usage.peakRssBytes,
       };
     }
