@@ -95,7 +95,7 @@ export const tunnelOptions = {
     max: 10_000,
     unit: 'milliseconds',
     since: 'oplogue',
-    text: 'With delivery = exactly_once: how far apart commits are, after which messages can be seen. They are further apart, up to 2 s, while more waits to be sent than Kafka takes.',
+    text: 'With delivery = exactly_once: how far apart commits are, after which messages can be seen. They are further apart, up to 2 s, while the collector is behind its source.',
   },
   'tunnel.kafka.headers': {
     section: 'kafka',

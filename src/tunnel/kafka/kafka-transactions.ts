@@ -48,12 +48,13 @@ interface KafkaTransaction {
 const LARGE_BYTES = 64 * 1024 * 1024;
 /** After so long it is time to commit even in the middle of a MongoDB transaction; well below the broker's patience. */
 const LONG_MS = 20_000;
+/** So much between two marks comes from a source that is ahead of us: one that we keep up with hands out little at a time. */
+const BEHIND_BYTES = 512 * 1024;
 /**
- * While a commit is under way nothing of the next transaction can be sent. Where so much has gathered in an interval that this
- * matters, a transaction stays open for so many times as long as the last such pause, within bounds.
+ * While a commit is under way nothing of the next transaction can be sent. Where that matters, because we are behind, a transaction
+ * stays open for so many times as long as the last such pause, within bounds.
  */
-const FAST_BYTES = 2 * 1024 * 1024;
-const OPEN_PER_PAUSE = 20;
+const OPEN_PER_PAUSE = 40;
 const STRETCHED_INTERVAL_MAX_MS = 2000;
 /** That was all, when for so long nothing has come: a source that has more hands out its replies closer together. */
 const QUIET_MS = 20;
@@ -84,6 +85,7 @@ export class KafkaTransactions implements TunnelFrontiers, BatchTransactions, Re
   /** When the last transaction was closed, and when the last mark came that had anything before it. */
   #closedAtMs = 0;
   #markedAtMs = 0;
+  #isBehind = false;
   /** How long the last commit, and making partitions part of the transaction behind it, kept us from sending. */
   #commitMs = 0;
   #joinMs = 0;
@@ -127,7 +129,11 @@ export class KafkaTransactions implements TunnelFrontiers, BatchTransactions, Re
     if (this.#stopped.signal.aborted) return;
     this.#host.sendAll();
     const filling = this.#filling;
-    if (filling.bytes !== filling.markedBytes) this.#markedAtMs = performance.now();
+    const bytes = filling.bytes - filling.markedBytes;
+    if (bytes > 0) {
+      this.#markedAtMs = performance.now();
+      this.#isBehind = bytes >= BEHIND_BYTES;
+    }
     filling.markedBytes = filling.bytes;
     this.#marked = frontier;
     if (options?.now === true) this.#isUrgent = true;
@@ -223,12 +229,12 @@ export class KafkaTransactions implements TunnelFrontiers, BatchTransactions, Re
   /** When the transaction that is being filled is closed if nothing more comes. */
   #dueAtMs(): number {
     const { intervalMs, partitions } = this.#host;
-    const { bytes, unacknowledged } = this.#filling;
     const soonMs = this.#closedAtMs + intervalMs;
-    if (bytes < FAST_BYTES) return soonMs;
+    if (!this.#isBehind) return soonMs;
     const stretchedMs = Math.min((this.#commitMs + this.#joinMs) * OPEN_PER_PAUSE, STRETCHED_INTERVAL_MAX_MS);
     const lateMs = Math.max(soonMs, this.#closedAtMs + stretchedMs);
-    const isAllThere = unacknowledged === 0 && !partitions.some((partition) => partition.isBusy);
+    const isAllThere =
+      this.#filling.unacknowledged === 0 && !partitions.some((partition) => partition.isBusy);
     return isAllThere ? Math.min(lateMs, Math.max(soonMs, this.#markedAtMs + QUIET_MS)) : lateMs;
   }
 
