@@ -1,4 +1,4 @@
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { deepFreeze } from '../shared/deep-freeze.ts';
 import { ConfigError, type ConfigMistake } from './config-error.ts';
 import { encodeMongoUrl } from './encode-mongo-url.ts';
@@ -104,7 +104,9 @@ function tunnelOf(values: ReceiverOptionValues): ReceiverTunnelConfig | Mistake 
     const hint = 'it looks like 0.0.0.0:3999';
     return { key: 'tunnel.address', text: `tunnel.address = ${address}: ${parsed}`, hint };
   }
-  return { kind, address: parsed, tls: socketTlsOf(values) };
+  const restartFile =
+    values['tunnel.restart_file'] || join(values['log.dir'], `${values.id}-${parsed.port}.received`);
+  return { kind, address: parsed, tls: socketTlsOf(values), restartFile };
 }
 
 function ruleMistakes(values: ReceiverOptionValues): Mistake[] {

@@ -11,6 +11,8 @@ export type ReceiverTunnelConfig =
       readonly address: SocketAddress;
       /** undefined: plain. */
       readonly tls: SocketTlsConfig | undefined;
+      /** Remembers that entries were taken. */
+      readonly restartFile: string;
     }
   | {
       readonly kind: 'file';

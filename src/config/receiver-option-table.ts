@@ -93,6 +93,13 @@ const receiverOptionTable = {
     since: 'oplogue',
     text: 'tunnel = kafka or file: form of a message. auto: found out for each message.',
   },
+  'tunnel.restart_file': {
+    section: 'tunnel',
+    type: 'string',
+    default: '',
+    since: 'oplogue',
+    text: 'tunnel = tcp or rpc: file that tells a receiver, when it starts, that it has taken entries before; then it asks each worker of a MongoShake collector once for what may have been lost. Empty: in log.dir, named after the id and the port.',
+  },
   'tunnel.kafka.group': {
     section: 'kafka',
     type: 'string',

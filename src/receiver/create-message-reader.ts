@@ -7,6 +7,7 @@ import { KafkaReceiver } from '../tunnel/kafka/kafka-receiver.ts';
 import type { MessageReader } from '../tunnel/message-reader.ts';
 import { MockReceiver } from '../tunnel/mock/mock-receiver.ts';
 import { RpcReceiverServer } from '../tunnel/rpc/rpc-receiver-server.ts';
+import { ReceivedBefore } from '../tunnel/socket/received-before.ts';
 import { TcpReceiverServer } from '../tunnel/tcp/tcp-receiver-server.ts';
 
 /** A broker that gives no answer for so long is taken for dead. */
@@ -19,9 +20,11 @@ export function createMessageReader(
 ): MessageReader {
   switch (tunnel.kind) {
     case 'tcp':
-      return new TcpReceiverServer({ address: tunnel.address, tls: tunnel.tls, logger });
-    case 'rpc':
-      return new RpcReceiverServer({ address: tunnel.address, tls: tunnel.tls, logger });
+    case 'rpc': {
+      const receivedBefore = new ReceivedBefore(tunnel.restartFile, logger);
+      const options = { address: tunnel.address, tls: tunnel.tls, receivedBefore, logger };
+      return tunnel.kind === 'tcp' ? new TcpReceiverServer(options) : new RpcReceiverServer(options);
+    }
     case 'file':
       return new FileReceiver({ ...tunnel, logger });
     case 'kafka':

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { AssertionError } from './errors.ts';
 import { MemoryBudget } from './memory-budget.ts';
 
@@ -35,13 +35,11 @@ test('what is held ahead is counted, holds back who takes more of it, and never 
   expect(budget.hasRoom(5)).toBe(true);
   budget.take(5);
   expect(budget.hasRoom(5)).toBe(false);
-  let isLetIn = false;
-  const waiting = budget.roomAhead(5, never).then(() => {
-    isLetIn = true;
-  });
+  const letIn = vi.fn<() => void>();
+  const waiting = budget.roomAhead(5, never).finally(letIn);
   budget.give(5);
   await Promise.resolve();
-  expect(isLetIn).toBe(false);
+  expect(letIn).not.toHaveBeenCalled();
   budget.giveAhead(100);
   await waiting;
   expect(budget.usedBytes).toBe(0);

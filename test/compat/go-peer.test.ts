@@ -1,4 +1,5 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'v
 import { COMPRESSORS } from '../../src/message/compressor.ts';
 import { positionOf } from '../../src/oplog/position.ts';
 import { MemoryBudget } from '../../src/shared/memory-budget.ts';
+import { runReceiver } from '../../testbed/run-receiver.ts';
 import { makeEntry, makeHeader, readEntry } from '../support/oplog-entry.ts';
 import {
   freePortPair,
@@ -141,5 +143,48 @@ describe.each(['rpc', 'tcp'] as const)('receiver %s with a collector in Go', (ki
     expect(lines).toEqual(kind === 'rpc' ? ofRpc : [at(2), at(2), '-6', at(3), at(3)]);
     expect(handler.logs).toEqual(logs);
     expect(receiver.traffic).toMatchObject({ messages: kind === 'rpc' ? 6 : 5, refused: 0 });
+  });
+
+  it('loses nothing when a receiver is killed with entries in its memory: it asks for them (I3)', async () => {
+    const port = await freePortPair();
+    const receiver = await runReceiver({
+      conf: { tunnel: kind, 'tunnel.address': `127.0.0.1:${port}`, 'replayer.module': './slow.mjs' },
+      files: {
+        'slow.mjs': `
+          import { appendFileSync } from 'node:fs';
+          export async function apply(entries) {
+            await new Promise((resolve) => setTimeout(resolve, 100));
+            for (const { position } of entries) appendFileSync('taken.txt', (position & 0xffffffffn) + '\\n');
+          }`,
+      },
+    });
+    onTestFinished(() => receiver[Symbol.asyncDispose]());
+    const { lines, child } = startPeer(`${kind}-worker`, port);
+    const taken = (): number[] => {
+      const path = join(receiver.folder, 'taken.txt');
+      return existsSync(path) ? readFileSync(path, 'utf8').trim().split('\n').map(Number) : [];
+    };
+    let sent = 0;
+    const sendTo = async (end: number): Promise<void> => {
+      while (sent < end) {
+        child.stdin?.write(`${makeEntry({ lane: 0, number: ++sent, padBytes: 100_000 }).toString('hex')}\n`);
+        await new Promise((resolve) => {
+          setTimeout(resolve, 10);
+        });
+      }
+    };
+    await sendTo(60);
+    await vi.waitFor(() => expect(taken().length).toBeGreaterThan(5), PATIENCE);
+    await receiver.kill();
+    expect(taken().length).toBeLessThan(lines.length);
+    await sendTo(120);
+    await receiver.start();
+    await sendTo(200);
+    child.stdin?.end();
+    await vi.waitFor(() => expect(lines).toContain('all acknowledged'), { timeout: 45_000 });
+    const last = new Map(taken().map((number, at) => [number, at]));
+    const places = Array.from({ length: sent }, (_, i) => last.get(i + 1) ?? -1);
+    expect(places.indexOf(-1)).toBe(-1);
+    expect(places).toEqual(places.toSorted((a, b) => a - b));
   });
 });

@@ -1,15 +1,18 @@
+import { RawTag, ReplyCode } from '../../message/raw-message.ts';
 import { must } from '../../shared/assert.ts';
 import type { MessageHandler, MessageReader, ReaderTraffic } from '../message-reader.ts';
 import type { MessageWay } from '../message-way.ts';
 import { PartialBytes } from '../socket/partial-bytes.ts';
+import type { ReceivedBefore } from '../socket/received-before.ts';
 import { RECEIVER_LIMITS, type ReceiverServerOptions } from '../socket/receiver-server-options.ts';
 import { SHARD_MAX } from '../socket/shard-max.ts';
 import { SocketServer, type ServerConnection } from '../socket/socket-server.ts';
 import { GobStream, type GobValue } from './gob-stream.ts';
 import { readMessage, readRequest, RpcAnswers, TRANSFER_METHOD } from './rpc-wire.ts';
 
-const SHARD_AT = 8;
 const TAG_AT = 4;
+const SHARD_AT = 8;
+const COUNT_AT = 16;
 
 /**
  * The receiving end of the rpc tunnel: Go's net/rpc with the one method that MongoShake has. Calls of one connection are
@@ -20,6 +23,9 @@ export class RpcReceiverServer implements MessageReader {
   readonly #server: SocketServer;
   readonly #messageBytesMax: number;
   readonly #partialBytes: PartialBytes;
+  readonly #receivedBefore: ReceivedBefore | undefined;
+  /** Senders' shards that have sent everything again, or had nothing to. */
+  readonly #complete = new Set<string>();
   #handler: MessageHandler | undefined;
   #bytes = 0;
   #count = 0;
@@ -28,6 +34,7 @@ export class RpcReceiverServer implements MessageReader {
     const all = { ...RECEIVER_LIMITS, ...options };
     this.#messageBytesMax = all.messageBytesMax;
     this.#partialBytes = new PartialBytes(all.partialBytesMax);
+    this.#receivedBefore = options.receivedBefore;
     this.#server = new SocketServer({ ...all, serve: (connection) => this.#serve(connection) });
     this.failed = this.#server.failed;
   }
@@ -96,6 +103,21 @@ export class RpcReceiverServer implements MessageReader {
     this.#bytes += bytes.length;
     this.#count++;
     const handler = must(this.#handler, 'a connection came before the receiver was open');
-    return handler.handle({ shard, tag: bytes.readUInt32BE(TAG_AT), form: 'raw', bytes, from, way });
+    const tag = bytes.readUInt32BE(TAG_AT);
+    if (this.#mayMissSome(`${way.sender} ${shard}`, { tag, logs: bytes.readUInt32BE(COUNT_AT) })) {
+      return BigInt(ReplyCode.retransmission);
+    }
+    return handler.handle({ shard, tag, form: 'raw', bytes, from, way });
+  }
+
+  /**
+   * Whether entries before this message may have died with a receiver before this one. A MongoShake collector goes on behind them, and forgets
+   * them at the next ack, unless it is told to send again what is not acknowledged.
+   */
+  #mayMissSome(sender: string, { tag, logs }: { tag: number; logs: number }): boolean {
+    if ((tag & RawTag.retransmission) !== 0) this.#complete.add(sender);
+    if (logs === 0) return false;
+    this.#receivedBefore?.note();
+    return this.#receivedBefore?.atStart === true && !this.#complete.has(sender);
   }
 }

@@ -1,5 +1,6 @@
 import type { SocketTlsConfig } from '../../config/config.ts';
 import type { Logger } from '../../shared/logger.ts';
+import type { ReceivedBefore } from './received-before.ts';
 import type { SocketAddress } from '../../config/socket-address.ts';
 
 /** What the receiving ends of tcp and rpc are made with. */
@@ -9,6 +10,8 @@ export interface ReceiverServerOptions {
   /** undefined: plain. */
   readonly tls: SocketTlsConfig | undefined;
   readonly logger: Logger;
+  /** undefined: a sender is never asked for what a receiver before this one may have lost. */
+  readonly receivedBefore?: ReceivedBefore | undefined;
   /** Longest message that is taken. */
   readonly messageBytesMax?: number;
   /** Bytes of messages that have not come whole, over all connections. */

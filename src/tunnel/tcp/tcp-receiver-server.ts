@@ -4,13 +4,16 @@ import { must } from '../../shared/assert.ts';
 import type { MessageHandler, MessageReader, ReaderTraffic } from '../message-reader.ts';
 import { ByteQueue } from '../socket/byte-queue.ts';
 import { PartialBytes } from '../socket/partial-bytes.ts';
+import type { ReceivedBefore } from '../socket/received-before.ts';
 import { RECEIVER_LIMITS, type ReceiverServerOptions } from '../socket/receiver-server-options.ts';
 import { SHARD_MAX } from '../socket/shard-max.ts';
 import { SocketServer, type ServerConnection } from '../socket/socket-server.ts';
 import { PacketType, returnAckPacket, takePacketHeader, type PacketHeader } from './packet.ts';
 import { ShardAcks } from './shard-acks.ts';
 
+const TAG_AT = 4;
 const SHARD_AT = 8;
+const COUNT_AT = 16;
 
 /**
  * The receiving end of the tcp tunnel: messages at the port of the address, acks at the next one. Takes the place of MongoShake's,
@@ -24,6 +27,7 @@ export class TcpReceiverServer implements MessageReader {
   readonly #acks: SocketServer;
   readonly #messageBytesMax: number;
   readonly #partialBytes: PartialBytes;
+  readonly #receivedBefore: ReceivedBefore | undefined;
   /** By address of the host, while it has a connection. */
   readonly #hosts = new Map<string, { readonly acks: ShardAcks; connections: number }>();
   #handler: MessageHandler | undefined;
@@ -35,6 +39,7 @@ export class TcpReceiverServer implements MessageReader {
     const all = { ...RECEIVER_LIMITS, ...options };
     this.#messageBytesMax = all.messageBytesMax;
     this.#partialBytes = new PartialBytes(all.partialBytesMax);
+    this.#receivedBefore = options.receivedBefore;
     this.#messages = new SocketServer({
       ...all,
       serve: (connection) =>
@@ -98,10 +103,13 @@ export class TcpReceiverServer implements MessageReader {
         shard = payload.readUInt32BE(SHARD_AT);
         if (shard > SHARD_MAX) throw new Error(`there is no shard ${shard}`);
         shards.add(shard);
-        acks.heard(shard);
+        const tag = payload.readUInt32BE(TAG_AT);
+        const logs = payload.readUInt32BE(COUNT_AT);
+        acks.heard(shard, { tag, logs });
+        if (logs > 0) this.#receivedBefore?.note();
         const reply = await handler.handle({
           shard,
-          tag: payload.readUInt32BE(4),
+          tag,
           form: 'raw',
           bytes: payload,
           from,
@@ -111,6 +119,7 @@ export class TcpReceiverServer implements MessageReader {
         refusal = reply < 0n ? reply : 0n;
         if (isFirst) socket.write(returnAckPacket(reply));
       } else if (type === PacketType.getAck && shard !== undefined) {
+        acks.trusts(shard);
         socket.write(returnAckPacket(refusal < 0n ? refusal : handler.ackOf(shard, way.sender)));
       }
       // Answers that nobody takes must not pile up.
@@ -121,6 +130,7 @@ export class TcpReceiverServer implements MessageReader {
   async #serveAcks({ socket, expectWord }: ServerConnection, acks: ShardAcks): Promise<void> {
     const handler = must(this.#handler, 'a connection came before the receiver was open');
     const queue = new ByteQueue();
+    const asker = { told: 0 };
     for await (const chunk of socket) {
       expectWord(false);
       queue.push(chunk);
@@ -129,7 +139,7 @@ export class TcpReceiverServer implements MessageReader {
         const header = takePacketHeader(queue);
         if (header === undefined) break;
         if (header === 'invalid') throw new Error('these bytes are no packet of the tcp tunnel');
-        socket.write(returnAckPacket(acks.answer(handler)));
+        socket.write(returnAckPacket(acks.answer(handler, asker)));
         if (socket.writableNeedDrain) throw new Error('answers are not read');
       }
     }
@@ -184,7 +194,10 @@ export class TcpReceiverServer implements MessageReader {
   /** Serves a connection with what is known of its host. */
   async #withAcks(socket: Socket, serve: (acks: ShardAcks) => Promise<void>): Promise<void> {
     const name = socket.remoteAddress ?? '';
-    const host = this.#hosts.get(name) ?? { acks: new ShardAcks(name), connections: 0 };
+    const host = this.#hosts.get(name) ?? {
+      acks: new ShardAcks(name, this.#receivedBefore?.atStart),
+      connections: 0,
+    };
     this.#hosts.set(name, host);
     host.connections++;
     try {

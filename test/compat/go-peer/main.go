@@ -4,6 +4,7 @@
 //	go-peer rpc-server|tcp-server <port>   prints every log as "shard tag hex", in the order it handles them
 //	go-peer rpc-client|tcp-client <port>   sends what stdin says, one message a line: "shard tag checksum hex,hex,..."
 //	                                       and prints each reply (rpc) or polled ack (tcp)
+//	go-peer rpc-worker|tcp-worker <port>   sends each line of stdin, one log in hex, as a worker of a collector does
 package main
 
 import (
@@ -166,6 +167,10 @@ func main() {
 		fmt.Println("unknown method:", client.Call("TunnelRPC.Nothing", &TMessage{}, &reply))
 		check(client.Call("TunnelRPC.Transfer", &TMessage{Tag: 0x110}, &reply))
 		fmt.Println("and after it:", reply)
+	case "rpc-worker":
+		work(0, rpcSender(port))
+	case "tcp-worker":
+		work(0, tcpSender(port))
 	case "tcp-client":
 		transfer, err := net.Dial("tcp", address(port))
 		check(err)
