@@ -7,6 +7,7 @@ import { KafkaReceiver } from '../tunnel/kafka/kafka-receiver.ts';
 import type { MessageReader } from '../tunnel/message-reader.ts';
 import { MockReceiver } from '../tunnel/mock/mock-receiver.ts';
 import { RpcReceiverServer } from '../tunnel/rpc/rpc-receiver-server.ts';
+import { RECEIVER_LIMITS } from '../tunnel/socket/receiver-server-options.ts';
 import { ReceivedBefore } from '../tunnel/socket/received-before.ts';
 import { TcpReceiverServer } from '../tunnel/tcp/tcp-receiver-server.ts';
 
@@ -22,7 +23,8 @@ export function createMessageReader(
     case 'tcp':
     case 'rpc': {
       const receivedBefore = new ReceivedBefore(tunnel.restartFile, logger);
-      const options = { address: tunnel.address, tls: tunnel.tls, receivedBefore, logger };
+      const limits = messageLimits(budget);
+      const options = { address: tunnel.address, tls: tunnel.tls, receivedBefore, logger, ...limits };
       return tunnel.kind === 'tcp' ? new TcpReceiverServer(options) : new RpcReceiverServer(options);
     }
     case 'file':
@@ -38,4 +40,12 @@ export function createMessageReader(
     default:
       return new MockReceiver({ shards: replayers });
   }
+}
+
+/**
+ * A MongoShake collector sends all that is not acknowledged in one message when it is asked to: what the budget held, and what was on its way.
+ */
+function messageLimits({ limitBytes }: MemoryBudget): { messageBytesMax: number; partialBytesMax: number } {
+  const messageBytesMax = Math.max(RECEIVER_LIMITS.messageBytesMax, 1.5 * limitBytes);
+  return { messageBytesMax, partialBytesMax: 2 * messageBytesMax };
 }

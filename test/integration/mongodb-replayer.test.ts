@@ -95,6 +95,15 @@ function randomValue(random: (below: number) => number, depth = 0): unknown {
   return Array.from({ length: random(6) }, () => randomValue(random, depth + 1));
 }
 
+interface Numbered extends Document {
+  _id: number;
+}
+
+function randomDocument(random: (below: number) => number): Document {
+  const fields = Array.from({ length: random(5) }, () => NAMES[random(NAMES.length)]);
+  return Object.fromEntries(fields.map((name) => [name, randomValue(random)]));
+}
+
 function randomPath(random: (below: number) => number): string {
   const parts = Array.from({ length: 1 + random(3) }, () => NAMES[random(NAMES.length)]);
   return parts.join('.');
@@ -147,8 +156,9 @@ async function randomLoad(
     const dice = random(20);
     try {
       if (dice === 0) await collection.deleteOne({ _id });
-      else if (dice < 3) await collection.replaceOne({ _id }, Object(randomValue(random)), { upsert: true });
-      else if (dice === 3) await collection.insertOne({ _id, ...Object(randomValue(random)), list: [1, 2] });
+      else if (dice < 3) await collection.replaceOne({ _id }, randomDocument(random), { upsert: true });
+      else if (dice === 3)
+        await collection.insertOne(Object.assign(randomDocument(random), { _id, list: [1, 2] }));
       else await collection.updateOne({ _id }, randomUpdate(random), { upsert: dice < 6 });
     } catch (error) {
       // An operator that does not fit the document.
@@ -315,7 +325,7 @@ test('a collector and a receiver bring a target to the state of the source while
     },
   });
   onTestFinished(() => collector[Symbol.asyncDispose]());
-  const collection = from.db(database).collection<{ _id: number }>('c');
+  const collection = from.db(database).collection<Numbered>('c');
   await randomLoad(collection, 3, 200);
   await receiver.kill();
   await randomLoad(collection, 4, 200);
