@@ -103,6 +103,16 @@ export class OplogEntry {
     }
   }
 
+  /** Whether the bytes are one BSON document to the innermost level. Decodes all of it. */
+  get isSound(): boolean {
+    try {
+      this.toObject();
+      return this.isReadable;
+    } catch {
+      return false;
+    }
+  }
+
   #text(name: string): string {
     const { bytes } = this;
     const at = findField(bytes, 0, name);

@@ -25,6 +25,9 @@ export interface ReplayerLaneOptions {
   readonly onFailed: (error: unknown) => void;
 }
 
+/** Where entries came from. */
+type Origin = Pick<WorkItem, 'from' | 'isSent'>;
+
 /** One replayer with its queue: gives it the entries in their order, again where it rejects them, and says what is done. */
 export class ReplayerLane {
   readonly stats = new ReplayerStats();
@@ -69,14 +72,19 @@ export class ReplayerLane {
 
   /**
    * Deals with what cannot be applied, as `replayer.on_error` says.
-   * @param count for `stop`: how many entries were given together, of which `what` is the first
+   * @param options.count for `stop`: how many entries were given together, of which `what` is the first
+   * @param options.mayStop false: the receiver does not end for this; `stop` leaves it out then
    * @throws ReplayerError for `stop`, or when the dead letter file cannot be written
    */
-  async giveUp(what: Omit<DeadLetterRecord, 'time' | 'error'>, error: unknown, count = 1): Promise<void> {
+  async giveUp(
+    what: Omit<DeadLetterRecord, 'time' | 'error'>,
+    error: unknown,
+    { count = 1, mayStop = true }: { count?: number; mayStop?: boolean } = {},
+  ): Promise<void> {
     const { config, deadLetter, logger } = this.#o;
     const { bytes, ...where } = what;
     const why = describeError(error);
-    if (config.onError === 'stop') {
+    if (config.onError === 'stop' && mayStop) {
       const entry = `${count === 1 ? '' : `${count} entries, the first `}${what.op} on ${what.ns} at ${what.position}`;
       const named = what.kind === 'entry' ? entry : 'a message';
       throw new ReplayerError({
@@ -146,36 +154,45 @@ export class ReplayerLane {
       items++;
     }
     const taken = this.#queue.slice(0, items);
-    const { from } = taken[0];
+    const { from, isSent } = taken[0];
     const entries = taken.length === 1 ? taken[0].entries : taken.flatMap((item) => item.entries);
+    const isReadable = taken.every((item) => item.isReadable);
     for (let at = 0; at < entries.length; at += batchEntries) {
       const isWhole = entries.length <= batchEntries;
-      await this.#apply(isWhole ? entries : entries.slice(at, at + batchEntries), from);
+      const batch = isWhole ? entries : entries.slice(at, at + batchEntries);
+      await (isReadable ? this.#apply(batch, { from, isSent }) : this.#applySound(batch, { from, isSent }));
     }
     this.#queue.splice(0, items);
     this.stats.done += entries.length;
     for (const item of taken) item.onDone();
   }
 
-  async #apply(entries: readonly OplogEntry[], from: string): Promise<void> {
-    if (!entries.every((entry) => entry.isReadable)) {
-      for (const entry of entries) {
-        if (entry.isReadable) await this.#apply([entry], from);
-        else await this.giveUp(messageOf(entry, from), new Error('an entry is not BSON'));
-      }
-      return;
-    }
-    const error = await this.#tryRepeatedly(entries);
-    if (error === undefined) return;
-    if (entries.length === 1 || this.#o.config.onError === 'stop') {
-      await this.giveUp(recordOf(entries[0], from), error, entries.length);
-    } else {
-      await this.#isolate(entries, from);
+  /** Applies those entries that are BSON through and through, one by one. */
+  async #applySound(entries: readonly OplogEntry[], origin: Origin): Promise<void> {
+    for (const entry of entries) {
+      // Anybody may send what is no BSON over a socket: that is no reason to end.
+      if (entry.isSound) await this.#apply([entry], origin);
+      else
+        await this.giveUp(messageOf(entry, origin.from), new Error('an entry is not BSON'), {
+          mayStop: !origin.isSent,
+        });
     }
   }
 
-  /** @returns the last rejection, undefined when the entries are applied. @throws when it is time to stop, or to pause */
-  async #tryRepeatedly(entries: readonly OplogEntry[]): Promise<Error | undefined> {
+  async #apply(entries: readonly OplogEntry[], origin: Origin): Promise<void> {
+    const error = await this.#tryRepeatedly(entries);
+    if (error === undefined) return;
+    if (error === 'unsound') {
+      await this.#applySound(entries, origin);
+    } else if (entries.length === 1 || this.#o.config.onError === 'stop') {
+      await this.giveUp(recordOf(entries[0], origin.from), error, { count: entries.length });
+    } else {
+      await this.#isolate(entries, origin.from);
+    }
+  }
+
+  /** @returns the last rejection; `unsound` when that is no wonder; undefined when the entries are applied. @throws when it is time to stop, or to pause */
+  async #tryRepeatedly(entries: readonly OplogEntry[]): Promise<Error | 'unsound' | undefined> {
     const { config, stop, logger } = this.#o;
     for (let attempt = 0; ; attempt++) {
       const error = await this.#try(entries, attempt);
@@ -185,6 +202,7 @@ export class ReplayerLane {
         return undefined;
       }
       stop.throwIfAborted();
+      if (attempt === 0 && !entries.every((entry) => entry.isSound)) return 'unsound';
       if (attempt >= config.retries) return error;
       this.stats.retries++;
       this.stats.trouble = `the replayer rejects: ${describeError(error)}`;

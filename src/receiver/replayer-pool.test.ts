@@ -6,6 +6,7 @@ import { MemoryLogger } from '../../test/support/memory-logger.ts';
 import { makeEntry, readEntry } from '../../test/support/oplog-entry.ts';
 import { rawMessage, type RawMessageParts } from '../../test/support/raw-message.ts';
 import type { OplogEntry } from '../message/oplog-entry.ts';
+import { findField } from '../oplog/find-field.ts';
 import { RawMessageError } from '../message/raw-message-error.ts';
 import { MemoryBudget } from '../shared/memory-budget.ts';
 import { MessageWay } from '../tunnel/message-way.ts';
@@ -435,6 +436,39 @@ test('a log that is not BSON is given up, and nothing else', async () => {
   await vi.waitFor(() => expect(pool.lanes[0].stats.done).toBe(3));
   expect(replayer.numbers).toEqual([1, 2]);
   expect(pool.lanes[0].stats.skipped).toBe(1);
+});
+
+test('a log that is not BSON does not end a receiver that stops at errors: its message is refused', async () => {
+  const replayer = new Recorder();
+  const { pool, logger } = makePool([replayer]);
+  const [first, last] = entries(1, 2);
+  const bad = message({ logs: [first, Buffer.from('not BSON at all')] });
+  for (let time = 0; time < 5; time++) {
+    expect(await pool.handle(bad)).toBe(-8n);
+    expect(await pool.handle(message({ logs: [], tag: RETRANSMISSION }))).toBe(0n);
+  }
+  await pool.handle(message({ logs: [first, last] }));
+  await vi.waitFor(() => expect(replayer.numbers).toEqual([1, 2]));
+  expect(pool.failed.aborted).toBe(false);
+  expect(pool.refused).toBe(5);
+  expect(logger.lines.filter((line) => line.includes('a log is not BSON'))).toHaveLength(1);
+});
+
+test('an entry that is broken deep inside is left out when it was sent, whatever is to be done about errors', async () => {
+  const replayer = new Recorder();
+  replayer.rejects = (numbers) => numbers.includes(2);
+  const { pool } = makePool([replayer], { config: { retries: 1000 } });
+  const [first, broken, last] = entries(1, 2, 3);
+  const ofInside = findField(broken, 0, 'o');
+  broken[ofInside + 4] = 0x77;
+  await pool.handle(message({ logs: [first, broken, last] }));
+  await vi.waitFor(() => expect(replayer.numbers).toEqual([1, 3]));
+  expect(pool.lanes[0].stats.skipped).toBe(1);
+  expect(pool.failed.aborted).toBe(false);
+  const done = vi.fn<() => void>();
+  await pool.handle(message({ logs: [broken] }, done));
+  await vi.waitFor(() => expect(pool.failed.aborted).toBe(true));
+  expect(done).not.toHaveBeenCalled();
 });
 
 test('bytes that nobody should send crash nothing and hold nothing', async () => {

@@ -24,6 +24,8 @@ export interface ReplayerPoolOptions {
 
 /** Besides its bytes an entry costs an object or two. */
 const ENTRY_BYTES = 200;
+/** At most one line about refused messages in this time: anybody can send them, and a MongoShake collector does so without a pause. */
+const REFUSED_LOG_MS = 1000;
 
 /**
  * Takes the messages of all shards and gives each shard to one of the replayers (shard modulo their number, as MongoShake folds them).
@@ -40,6 +42,7 @@ export class ReplayerPool implements MessageHandler {
   readonly #stop = new AbortController();
   readonly #failed = new AbortController();
   #refused = 0;
+  #saidAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: ReplayerPoolOptions) {
     this.#o = options;
@@ -88,9 +91,15 @@ export class ReplayerPool implements MessageHandler {
       return shard.ack;
     }
     const { entries } = decoded;
+    const isReadable = entries.every((entry) => entry.isReadable);
+    if (!isReadable && !lasts && this.#o.config.onError === 'stop') {
+      // Anybody can send such bytes; they are no reason to end.
+      const error = new RawMessageError('a log is not BSON', { replyCode: ReplyCode.decompressInvalid });
+      return this.#refuse(message, shard, error);
+    }
     const order = this.#orderOf(message.shard);
     if (message.way !== undefined) await order.enter(message.way);
-    await order.inTurn(() => this.#take(message, shard, entries));
+    await order.inTurn(() => this.#take({ message, shard, entries, isReadable }));
     return shard.ack;
   }
 
@@ -130,7 +139,13 @@ export class ReplayerPool implements MessageHandler {
     await Promise.all(this.lanes.map((lane) => lane.idle()));
   }
 
-  async #take(message: IncomingMessage, shard: ShardProgress, entries: readonly OplogEntry[]): Promise<void> {
+  async #take(taking: {
+    message: IncomingMessage;
+    shard: ShardProgress;
+    entries: readonly OplogEntry[];
+    isReadable: boolean;
+  }): Promise<void> {
+    const { message, shard, entries, isReadable } = taking;
     const { budget } = this.#o;
     const bytes = entries.reduce((sum, entry) => sum + entry.bytes.length, entries.length * ENTRY_BYTES);
     const first = positionOf(entries[0]);
@@ -147,8 +162,10 @@ export class ReplayerPool implements MessageHandler {
     budget.take(bytes);
     this.#laneOf(message.shard).add({
       entries,
+      isReadable,
       bytes,
       from: message.from,
+      isSent: message.onDone === undefined,
       withdrawn: message.withdrawn,
       onDone: () => {
         budget.give(bytes);
@@ -168,7 +185,15 @@ export class ReplayerPool implements MessageHandler {
     if (code > ReplyCode.checksumInvalid) throw error;
     shard.mustRetransmit = true;
     this.#refused++;
-    this.#o.logger.warn(`${describeError(error)} from ${message.from}; it is asked for again`);
+    const now = performance.now();
+    if (now - this.#saidAt >= REFUSED_LOG_MS) {
+      this.#saidAt = now;
+      const { from } = message;
+      this.#o.logger.warn(
+        { refused: this.#refused },
+        `${describeError(error)} from ${from}; it is asked for again`,
+      );
+    }
     return BigInt(code);
   }
 
