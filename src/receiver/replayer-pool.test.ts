@@ -1,101 +1,21 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { MemoryLogger } from '../../test/support/memory-logger.ts';
-import { makeEntry, readEntry } from '../../test/support/oplog-entry.ts';
-import { rawMessage, type RawMessageParts } from '../../test/support/raw-message.ts';
-import type { OplogEntry } from '../message/oplog-entry.ts';
-import { findField } from '../oplog/find-field.ts';
+import { readFileSync } from 'node:fs';
+import { describe, expect, test, vi } from 'vitest';
+import { readEntry } from '../../test/support/oplog-entry.ts';
+import { rawMessage } from '../../test/support/raw-message.ts';
+import {
+  deadLetterPath,
+  entries,
+  makePool,
+  message,
+  position,
+  PROBE,
+  Recorder,
+  RETRANSMISSION,
+  spoiled,
+} from '../../test/support/replayer-pool-under-test.ts';
 import { RawMessageError } from '../message/raw-message-error.ts';
+import { findField } from '../oplog/find-field.ts';
 import { MemoryBudget } from '../shared/memory-budget.ts';
-import { MessageWay } from '../tunnel/message-way.ts';
-import { DeadLetter } from './dead-letter.ts';
-import { ReplayerPool, type ReplayerPoolOptions } from './replayer-pool.ts';
-import type { Replayer } from './replayer.ts';
-
-const RETRANSMISSION = 0x1;
-const PROBE = 0x10;
-const SECONDS = 1_582_277_156n;
-
-let folder = '';
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'oplogue-pool-'));
-});
-afterEach(() => rmSync(folder, { recursive: true }));
-
-/** Keeps what it is given; rejects what `rejects` says. */
-class Recorder implements Replayer {
-  readonly numbers: number[] = [];
-  readonly batches: number[][] = [];
-  readonly attempts: number[] = [];
-  rejects: (numbers: readonly number[]) => boolean = () => false;
-  gate: Promise<void> = Promise.resolve();
-
-  async apply(batch: readonly OplogEntry[], { attempt }: { attempt: number }): Promise<void> {
-    await this.gate;
-    const numbers = batch.map(({ bytes }) => readEntry(bytes).number);
-    this.attempts.push(attempt);
-    if (this.rejects(numbers)) throw new Error('the target does not like it');
-    this.batches.push(numbers);
-    this.numbers.push(...numbers);
-  }
-}
-
-function makePool(
-  replayers: readonly Replayer[],
-  options: Omit<Partial<ReplayerPoolOptions>, 'config'> & {
-    config?: Partial<ReplayerPoolOptions['config']>;
-  } = {},
-): { pool: ReplayerPool; logger: MemoryLogger; budget: MemoryBudget } {
-  const logger = new MemoryLogger();
-  const budget = options.budget ?? new MemoryBudget(64 * 1024 * 1024);
-  const pool = new ReplayerPool({
-    replayers,
-    deadLetter: new DeadLetter(join(folder, 'dead.jsonl')),
-    logger,
-    ...options,
-    budget,
-    config: { batchEntries: 1000, retries: 0, onError: 'stop', ...options.config },
-  });
-  return { pool, logger, budget };
-}
-
-function entries(...numbers: number[]): Buffer[] {
-  return numbers.map((number) => makeEntry({ lane: 0, number }));
-}
-
-function position(number: number): bigint {
-  return (SECONDS << 32n) | BigInt(number);
-}
-
-function message(parts: RawMessageParts, onDone?: () => void) {
-  return {
-    form: 'raw' as const,
-    bytes: rawMessage(parts),
-    shard: parts.shard ?? 0,
-    tag: parts.tag ?? 0,
-    from: 'here:1',
-    ...(onDone === undefined ? {} : { onDone }),
-  };
-}
-
-/** A replayer that gets on with nothing before `open` is called. */
-function heldUp(): { replayer: Recorder; open: () => void } {
-  const replayer = new Recorder();
-  let open = (): void => {};
-  replayer.gate = new Promise((resolve) => {
-    open = resolve;
-  });
-  return { replayer, open };
-}
-
-/** A raw message with other bytes at a place of its header. */
-function spoiled(parts: RawMessageParts, at: number, value: number) {
-  const whole = message(parts);
-  whole.bytes.writeUInt32BE(value, at);
-  return whole;
-}
 
 describe('answers', () => {
   test('are those of a MongoShake receiver, message after message', async () => {
@@ -161,152 +81,6 @@ test('shards are folded to the replayers, each in its order (I2)', async () => {
   await vi.waitFor(() => expect(replayers.flatMap(({ numbers }) => numbers)).toHaveLength(20));
   expect(replayers[0].numbers).toEqual([2, 4, 6, 8, 10, 12, 14, 16, 18, 20]);
   expect(replayers[1].numbers).toEqual([1, 3, 5, 7, 9, 11, 13, 15, 17, 19]);
-});
-
-describe('when a connection takes the place of another', () => {
-  // Room for one message of one entry.
-  const budget = (): MemoryBudget => new MemoryBudget(500);
-  const settle = (): Promise<void> =>
-    new Promise((resolve) => {
-      setTimeout(resolve, 150);
-    });
-
-  test('what the old one still holds comes before all of the new one, though it is open still (I2)', async () => {
-    const { replayer, open } = heldUp();
-    const { pool } = makePool([replayer], { budget: budget() });
-    const old = new MessageWay('10.0.0.1');
-    const next = new MessageWay('10.0.0.2');
-    old.got(1000);
-    const takesOld = (async () => {
-      // One after the other, as a connection hands them over.
-      for (const number of [1, 2, 3, 4, 5]) {
-        await pool.handle({ ...message({ logs: entries(number) }), way: old });
-      }
-      old.waits();
-    })();
-    await settle();
-    const takesNext = (async () => {
-      for (const number of [2, 3, 4, 5, 6]) {
-        await pool.handle({ ...message({ logs: entries(number) }), way: next });
-      }
-    })();
-    await settle();
-    open();
-    await Promise.all([takesOld, takesNext]);
-    await vi.waitFor(() => expect(replayer.numbers).toHaveLength(10));
-    expect(replayer.numbers).toEqual([1, 2, 3, 4, 5, 2, 3, 4, 5, 6]);
-  });
-
-  test('what was not taken of one that is closed is dropped: it comes again (I2)', async () => {
-    const { replayer, open } = heldUp();
-    const { pool } = makePool([replayer], { budget: budget() });
-    const old = new MessageWay('10.0.0.1');
-    const next = new MessageWay('10.0.0.1');
-    old.got(1000);
-    await pool.handle({ ...message({ logs: entries(1) }), way: old });
-    const waiting = pool.handle({ ...message({ logs: entries(2) }), way: old });
-    const fate = waiting.catch(String);
-    old.end();
-    const takesNext = pool.handle({ ...message({ logs: entries(1, 2), tag: RETRANSMISSION }), way: next });
-    open();
-    expect(await fate).toContain('aborted');
-    await takesNext;
-    await vi.waitFor(() => expect(replayer.numbers).toEqual([1, 1, 2]));
-    await vi.waitFor(() => expect(pool.ackOf(0, '10.0.0.1')).toBe(position(2)));
-    expect(pool.pendingOf(0, '10.0.0.1')).toBe(0);
-  });
-
-  test('an open one that says nothing holds the new one up for a moment only', async () => {
-    const replayer = new Recorder();
-    const { pool } = makePool([replayer]);
-    const silent = new MessageWay('10.0.0.1');
-    await pool.handle({ ...message({ logs: entries(1) }), way: silent });
-    await pool.handle({ ...message({ logs: entries(2) }), way: new MessageWay('10.0.0.1') });
-    await pool.handle({ ...message({ logs: entries(3) }), way: silent });
-    await vi.waitFor(() => expect(replayer.numbers).toEqual([1, 2, 3]));
-  });
-});
-
-test('an ack covers nothing that is not done when a sender begins again further back (I3)', async () => {
-  const { replayer, open } = heldUp();
-  const { pool } = makePool([replayer]);
-  await pool.handle(message({ logs: entries(8, 9) }));
-  await pool.handle(message({ logs: entries(3, 4) }));
-  await pool.handle(message({ logs: entries(9, 10) }));
-  expect(pool.ackOf(0)).toBe(0n);
-  open();
-  await vi.waitFor(() => expect(pool.ackOf(0)).toBe(position(10)));
-});
-
-test('two senders with the same shard are each told of their own entries (I3)', async () => {
-  const { replayer, open } = heldUp();
-  const { pool } = makePool([replayer]);
-  const [one, other] = ['10.0.0.1', '10.0.0.2'].map((host) => new MessageWay(host));
-  await pool.handle({ ...message({ logs: entries(50) }), way: one });
-  open();
-  await vi.waitFor(() => expect(pool.ackOf(0, '10.0.0.1')).toBe(position(50)));
-  const later = heldUp();
-  replayer.gate = later.replayer.gate;
-  await pool.handle({ ...message({ logs: entries(70) }), way: one });
-  await pool.handle({ ...message({ logs: entries(60) }), way: other });
-  expect(pool.ackOf(0, '10.0.0.1')).toBe(position(50));
-  expect(pool.ackOf(0, '10.0.0.2')).toBe(0n);
-  later.open();
-  await vi.waitFor(() => expect(pool.ackOf(0, '10.0.0.2')).toBe(position(60)));
-  expect(pool.ackOf(0, '10.0.0.1')).toBe(position(70));
-  expect(pool.shards.get(0)).toEqual({ pending: 0, ack: position(60) });
-});
-
-describe('a pause', () => {
-  test('lets a replayer finish what it has, and gives it nothing more', async () => {
-    const { replayer, open } = heldUp();
-    const { pool } = makePool([replayer]);
-    await pool.handle(message({ logs: entries(1) }));
-    await vi.waitFor(() => expect(pool.lanes[0].queued).toBe(1));
-    await Promise.resolve();
-    const paused = pool.pause();
-    await pool.handle(message({ logs: entries(2) }));
-    open();
-    await paused;
-    expect(replayer.numbers).toEqual([1]);
-    pool.resume();
-    await vi.waitFor(() => expect(replayer.numbers).toEqual([1, 2]));
-  });
-
-  test('does not wait for what a replayer has rejected, and gives it that again afterwards', async () => {
-    const replayer = new Recorder();
-    let isDown = true;
-    replayer.rejects = () => isDown;
-    const { pool } = makePool([replayer], { config: { retries: 1000 } });
-    await pool.handle(message({ logs: entries(1) }));
-    await vi.waitFor(() => expect(pool.lanes[0].stats.retries).toBe(1));
-    await pool.pause();
-    isDown = false;
-    expect(replayer.numbers).toEqual([]);
-    pool.resume();
-    await vi.waitFor(() => expect(pool.ackOf(0)).toBe(position(1)));
-  });
-
-  test('is when what others do now can be withdrawn: it is not applied late (I2)', async () => {
-    const { replayer, open } = heldUp();
-    const { pool, budget } = makePool([replayer], { config: { batchEntries: 1 } });
-    const reader = new AbortController();
-    const done = vi.fn<() => void>();
-    const withdrawn = reader.signal;
-    await pool.handle({ ...message({ logs: entries(1) }, done), withdrawn });
-    await vi.waitFor(() => expect(pool.lanes[0].queued).toBe(1));
-    await pool.handle({ ...message({ logs: entries(2) }, done), withdrawn });
-    await pool.handle(message({ logs: entries(3), shard: 1 }, done));
-    const paused = pool.pause();
-    open();
-    await paused;
-    reader.abort();
-    pool.resume();
-    await vi.waitFor(() => expect(replayer.numbers).toEqual([1, 3]));
-    expect(done).toHaveBeenCalledTimes(2);
-    expect(pool.pendingOf(0)).toBe(0);
-    expect(budget.usedBytes).toBe(0);
-  });
 });
 
 test('a batch is no larger than replayer.batch_size, and is done when all its parts are', async () => {
@@ -390,7 +164,7 @@ describe('an entry that a replayer keeps rejecting', () => {
     const { pool } = makePool([replayer], { config: { onError: 'dead_letter' } });
     await pool.handle(message({ logs: entries(3, 4) }));
     await vi.waitFor(() => expect(pool.ackOf(0)).toBe(position(4)));
-    const [line, ...rest] = readFileSync(join(folder, 'dead.jsonl'), 'utf8').trim().split('\n');
+    const [line, ...rest] = readFileSync(deadLetterPath(), 'utf8').trim().split('\n');
     expect(rest).toEqual([]);
     const letter: Record<string, string> = JSON.parse(line);
     expect(letter).toMatchObject({
@@ -424,7 +198,7 @@ describe('a message of a topic or a file that cannot be read', () => {
     await pool.handle(message({ logs: entries(3) }, () => order.push('third')));
     await vi.waitFor(() => expect(order).toEqual(['first', 'bad', 'third']));
     expect(replayer.numbers).toEqual([1, 3]);
-    expect(readFileSync(join(folder, 'dead.jsonl'), 'utf8')).toContain('"kind":"message"');
+    expect(readFileSync(deadLetterPath(), 'utf8')).toContain('"kind":"message"');
   });
 });
 
