@@ -55,10 +55,8 @@ async function apply(replayer: MongodbReplayer, entries: readonly OplogEntry[], 
 /** Every document of a database as hexadecimal bytes, by collection and id; and the indexes. */
 async function contentOf(client: MongoClient, database: string): Promise<Record<string, unknown>> {
   const content: Record<string, unknown> = {};
-  for (const { name, options } of await client
-    .db(database)
-    .listCollections({}, { nameOnly: false })
-    .toArray()) {
+  const collections = await client.db(database).listCollections({}, { nameOnly: false }).toArray();
+  for (const { name, options } of collections.toSorted((a, b) => a.name.localeCompare(b.name))) {
     const collection = client.db(database).collection(name);
     const documents = await collection.find({}, { raw: true, sort: { _id: 1 } }).toArray();
     content[name] = {
