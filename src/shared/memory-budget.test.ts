@@ -38,6 +38,7 @@ test('what is held ahead is counted, holds back who takes more of it, and never 
   let isLetIn = false;
   const waiting = budget.roomAhead(5, never).then(() => {
     isLetIn = true;
+    return isLetIn;
   });
   budget.give(5);
   await Promise.resolve();
