@@ -1,3 +1,4 @@
+import { describeError } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/logger.ts';
 import { formatBrokerAddress, type BrokerAddress } from './broker-address.ts';
 import { askBroker } from './broker-api.ts';
@@ -59,6 +60,8 @@ const CREATE_TOPIC_TIMEOUT_MS = 30_000;
 const BROKER_DEFAULT = -1;
 /** A broker answers these questions from memory; the next one is asked when it does not. */
 const ANSWER_MAX_MS = 5000;
+/** How long a connection is kept for the next question. */
+const KEEP_MS = 3000;
 /** Of the time that a broker has for opening a connection and for answering. */
 const SLOWNESS_DOUBLINGS_MAX = 2;
 
@@ -78,8 +81,8 @@ const apis = {
 } as const;
 
 /**
- * The questions that a producer or a reader asks a cluster beside its data. Each goes over a connection of its own to whichever known
- * broker answers first, so that it is never stuck behind batches.
+ * The questions that a producer or a reader asks a cluster beside its data. They go to whichever known broker answers first, over a
+ * connection of their own, so that they are never stuck behind batches.
  */
 export class KafkaCluster {
   readonly #bootstrap: readonly BrokerAddress[];
@@ -88,6 +91,10 @@ export class KafkaCluster {
   #brokers: ReadonlyMap<number, BrokerAddress> = new Map();
   /** Brokers that failed when they were asked last, and how often in a row they were silent: they are asked after the others. */
   readonly #silences = new Map<string, number>();
+  /** A connection to whom the next question goes: questions come in groups, and a broker under load takes its time to accept another. */
+  #kept: BrokerConnection | undefined;
+  #keptUntil: NodeJS.Timeout | undefined;
+  #isClosed = false;
 
   constructor(options: {
     brokers: readonly BrokerAddress[];
@@ -97,6 +104,12 @@ export class KafkaCluster {
     this.#bootstrap = options.brokers;
     this.#connection = options.connection;
     this.#logger = options.logger;
+  }
+
+  /** Ends the connection that is kept between questions. Further questions are answered, each over a connection of its own. */
+  close(): void {
+    this.#isClosed = true;
+    this.#takeKept()?.close();
   }
 
   /** Address of a node that the last metadata named. */
@@ -244,33 +257,33 @@ export class KafkaCluster {
   }
 
   /**
-   * Asks the brokers one after the other until one answers.
-   * @param options.first a node to ask before the others
-   * @param options.answerMaxMs how long each may take
+   * Asks the broker that has answered last, or all of them one after the other until one answers.
+   * @param alone a question of its own kind: the node to ask before the others, and how long each may take
    * @throws NotReadyError naming every address and reason; KafkaTunnelError for what only a person can cure
    */
   async #ask<T>(
     signal: AbortSignal,
     question: (connection: BrokerConnection) => Promise<T>,
-    { first, answerMaxMs = ANSWER_MAX_MS }: { first?: number; answerMaxMs?: number } = {},
+    alone?: { first: number; answerMaxMs: number },
   ): Promise<T> {
-    const troubles: string[] = [];
-    for (const address of this.#candidates(first)) {
-      signal.throwIfAborted();
-      const name = formatBrokerAddress(address);
+    const kept = alone === undefined ? this.#takeKept() : undefined;
+    if (kept !== undefined) {
       try {
-        const connection = await this.connect(address, signal, answerMaxMs);
-        try {
-          return await question(connection);
-        } catch (error) {
-          this.#noteFailure(name, error);
-          throw error;
-        } finally {
-          connection.close();
-        }
+        return await this.#askOn(kept, question, { keeps: true });
       } catch (error) {
         if (error instanceof KafkaTunnelError) throw error;
-        const trouble = explainConnectError(error, name);
+        this.#logger.debug({ trouble: describeError(error) }, 'a Kafka broker does not answer any more');
+      }
+    }
+    const troubles: string[] = [];
+    for (const address of this.#candidates(alone?.first)) {
+      signal.throwIfAborted();
+      try {
+        const connection = await this.connect(address, signal, alone?.answerMaxMs ?? ANSWER_MAX_MS);
+        return await this.#askOn(connection, question, { keeps: alone === undefined });
+      } catch (error) {
+        if (error instanceof KafkaTunnelError) throw error;
+        const trouble = explainConnectError(error, formatBrokerAddress(address));
         if (typeof trouble !== 'string') throw trouble;
         this.#logger.debug({ trouble }, 'a Kafka broker does not answer');
         troubles.push(trouble);
@@ -278,6 +291,43 @@ export class KafkaCluster {
     }
     signal.throwIfAborted();
     throw new NotReadyError(troubles.join('; '), { hasAnswered: false });
+  }
+
+  /** Asks, and keeps the connection for the next question or closes it. */
+  async #askOn<T>(
+    connection: BrokerConnection,
+    question: (connection: BrokerConnection) => Promise<T>,
+    { keeps }: { keeps: boolean },
+  ): Promise<T> {
+    try {
+      const answer = await question(connection);
+      if (keeps) this.#keep(connection);
+      else connection.close();
+      return answer;
+    } catch (error) {
+      this.#noteFailure(connection.name, error);
+      connection.close();
+      throw error;
+    }
+  }
+
+  /** The connection that is kept, for one question at a time. */
+  #takeKept(): BrokerConnection | undefined {
+    const kept = this.#kept;
+    this.#kept = undefined;
+    clearTimeout(this.#keptUntil);
+    if (kept?.isReady === true) return kept;
+    kept?.close();
+    return undefined;
+  }
+
+  #keep(connection: BrokerConnection): void {
+    if (this.#kept !== undefined || this.#isClosed) {
+      connection.close();
+      return;
+    }
+    this.#kept = connection;
+    this.#keptUntil = setTimeout(() => this.#takeKept()?.close(), KEEP_MS).unref();
   }
 
   #noteFailure(name: string, error: unknown): void {

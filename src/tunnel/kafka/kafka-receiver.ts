@@ -278,6 +278,7 @@ export class KafkaReceiver implements MessageReader {
     this.#stopped.abort();
     clearTimeout(this.#lease);
     this.#partitions?.stop();
+    this.#cluster.close();
   }
 
   #fail(error: unknown): void {

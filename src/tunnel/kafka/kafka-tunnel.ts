@@ -65,6 +65,7 @@ export class KafkaTunnel implements Tunnel {
   readonly #exactlyOnce: ExactlyOnce | undefined;
   #compressor: RecordsCompressor | undefined;
   #encoding: ThreadedEncoding | undefined;
+  #cluster: KafkaCluster | undefined;
   #sender: ProduceSender | undefined;
   #heldBytes = 0;
   #waiters: Array<() => void> = [];
@@ -113,11 +114,11 @@ export class KafkaTunnel implements Tunnel {
     this.#compressor = await loadCompressor(this.#o.compression);
     this.#encoding = this.#newEncoding();
     const requestTimeoutMs = this.#o.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
-    const cluster = new KafkaCluster({
+    const cluster = (this.#cluster = new KafkaCluster({
       brokers: this.#o.brokers,
       connection: connectionOptions(this.#o, requestTimeoutMs),
       logger,
-    });
+    }));
     const backoff = new Backoff({ minMs: OPEN_BACKOFF_MIN_MS, maxMs: OPEN_BACKOFF_MAX_MS });
     const stop = AbortSignal.any([signal, this.#closed.signal]);
     let warned = false;
@@ -156,6 +157,7 @@ export class KafkaTunnel implements Tunnel {
     if (this.#closed.signal.aborted) return;
     this.#closed.abort();
     this.#sender?.stop();
+    this.#cluster?.close();
     for (const partition of this.#partitions) partition.dispose();
     const ended = Promise.all([this.#exactlyOnce?.dispose(), this.#encoding?.threads[Symbol.asyncDispose]()]);
     this.#o.budget.give(this.#heldBytes);

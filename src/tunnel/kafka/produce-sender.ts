@@ -37,6 +37,7 @@ const REQUEST_BYTES_MAX = 8 * 1024 * 1024;
 const BACKOFF_MIN_MS = 50;
 const BACKOFF_MAX_MS = 1000;
 const SILENCE_CHECK_EVERY_MS = 500;
+const LEADERS_FRESH_MS = 1000;
 
 /**
  * Brings the batches of all partitions to the brokers that lead them: one connection per broker, one request for what
@@ -53,6 +54,8 @@ export class ProduceSender {
   #unknownSinceMs: number | undefined;
   #pumpSoon = false;
   #saidTrouble = false;
+  /** When it was learnt who leads; long ago after new trouble. Not asked again for as long as connecting takes. */
+  #leadersKnownMs = 0;
   /** Aborted when there is something to go on with. */
   #nap = new AbortController();
   readonly #silenceChecks: NodeJS.Timeout;
@@ -220,6 +223,7 @@ export class ProduceSender {
   }
 
   #noteTrouble(trouble: string): void {
+    this.#leadersKnownMs = -Infinity;
     const { stats, logger } = this.#o;
     stats.retries++;
     stats.lastError = trouble;
@@ -272,6 +276,7 @@ export class ProduceSender {
 
   /** Its partitions wait until {@link #recover} finds a way to a leader. */
   #blockLedBy(node: number, reason: string): void {
+    this.#leadersKnownMs = -Infinity;
     for (const partition of this.#o.partitions) {
       if (partition.leader !== node) continue;
       const trouble = `partition ${partition.index} of topic ${this.#o.topic}: ${reason}`;
@@ -302,7 +307,8 @@ export class ProduceSender {
       this.#nap = new AbortController();
       await sleep(this.#backoff.nextMs(), this.#nap.signal);
       if (signal.aborted) return;
-      if (!(await this.#refresh())) continue;
+      this.#connectBlocked();
+      if (performance.now() - this.#leadersKnownMs > LEADERS_FRESH_MS && !(await this.#refresh())) continue;
       for (const partition of this.#o.partitions) {
         if (!partition.blocked || partition.inFlight > 0 || partition.leader < 0) continue;
         const link = this.#link(partition.leader);
@@ -319,6 +325,14 @@ export class ProduceSender {
       }
       this.#sayWhenWell();
       this.#pumpAll();
+    }
+  }
+
+  /** Connects to those who led last, while the question is on its way who leads now. */
+  #connectBlocked(): void {
+    for (const { blocked, leader } of this.#o.partitions) {
+      const link = blocked && leader >= 0 ? this.#link(leader) : undefined;
+      if (link !== undefined && link.connection?.isOpen !== true) this.#connectSoon(link);
     }
   }
 
@@ -372,6 +386,7 @@ export class ProduceSender {
   }
 
   #setLeaders(topic: TopicMetadata): void {
+    this.#leadersKnownMs = performance.now();
     for (const partition of this.#o.partitions) partition.leader = topic.leaders[partition.index] ?? -1;
     for (const link of this.#links.values()) {
       const address = this.#o.cluster.addressOf(link.node);
