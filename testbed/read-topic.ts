@@ -1,5 +1,5 @@
 import { Connection, Consumer, fetchV15, type RecordsBatch } from '@platformatic/kafka';
-import { AbortedTransactions } from '../src/tunnel/kafka/aborted-transactions.ts';
+import { AbortedTransactions } from '../src/tunnel/kafka/receive/aborted-transactions.ts';
 import { TestbedError } from './testbed-error.ts';
 
 /** One record of a topic, as the broker holds it. */

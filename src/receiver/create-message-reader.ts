@@ -2,7 +2,7 @@ import type { ReceiverTunnelConfig } from '../config/receiver-config.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { MemoryBudget } from '../shared/memory-budget.ts';
 import { FileReceiver } from '../tunnel/file/file-receiver.ts';
-import { connectionOptions } from '../tunnel/kafka/connection-options.ts';
+import { connectionOptions } from '../tunnel/kafka/client/connection-options.ts';
 import { KafkaReceiver } from '../tunnel/kafka/kafka-receiver.ts';
 import type { MessageReader } from '../tunnel/message-reader.ts';
 import { MockReceiver } from '../tunnel/mock/mock-receiver.ts';

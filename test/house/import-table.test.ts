@@ -72,6 +72,30 @@ describe('the import table', () => {
     expect(wrong).toEqual([]);
   });
 
+  test('inside the room of Kafka the client knows nobody, receiving only the client, and sending nothing of transactions', () => {
+    const mayKnow: Readonly<Record<string, readonly string[]>> = {
+      client: [],
+      send: ['client'],
+      'exactly-once': ['client', 'send'],
+      receive: ['client'],
+    };
+    const inKafka = /^src\/tunnel\/kafka\/([^/]+)\/[^/]+$/;
+    const wrong = files.flatMap((file) => {
+      const from = inKafka.exec(file.path)?.[1];
+      if (from === undefined) return [];
+      return imports(file)
+        .filter((name) => name.startsWith('.'))
+        .map((name) => normalize(join(dirname(file.path), name)))
+        .filter((target) => target.startsWith('src/tunnel/kafka/'))
+        .filter((target) => {
+          const to = inKafka.exec(target)?.[1];
+          return to !== from && !mayKnow[from].includes(to ?? '');
+        })
+        .map((target) => `${file.path} imports ${target}`);
+    });
+    expect(wrong).toEqual([]);
+  });
+
   test('sources do not import tests, the testbed, the demo or the benchmarks', () => {
     const wrong = files
       .filter((file) => !isTest(file))

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest';
 import { silentLogger } from '../../src/shared/logger.ts';
-import { KafkaCluster } from '../../src/tunnel/kafka/kafka-cluster.ts';
-import { TransactionCoordinator } from '../../src/tunnel/kafka/transaction-coordinator.ts';
+import { KafkaCluster } from '../../src/tunnel/kafka/client/kafka-cluster.ts';
+import { TransactionCoordinator } from '../../src/tunnel/kafka/exactly-once/transaction-coordinator.ts';
 import { eventually } from '../../testbed/eventually.ts';
 import { runCollector } from '../../testbed/run-collector.ts';
 import { readTopic } from '../../testbed/read-topic.ts';

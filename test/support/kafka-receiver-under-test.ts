@@ -2,7 +2,7 @@ import { Admin, Producer, type MessageToProduce } from '@platformatic/kafka';
 import { onTestFinished } from 'vitest';
 import { silentLogger } from '../../src/shared/logger.ts';
 import { MemoryBudget } from '../../src/shared/memory-budget.ts';
-import type { BrokerAddress } from '../../src/tunnel/kafka/broker-address.ts';
+import type { BrokerAddress } from '../../src/tunnel/kafka/client/broker-address.ts';
 import { KafkaReceiver, type KafkaReceiverOptions } from '../../src/tunnel/kafka/kafka-receiver.ts';
 import type { MessageHandler } from '../../src/tunnel/message-reader.ts';
 import { eventually } from '../../testbed/eventually.ts';

@@ -2,7 +2,7 @@ import { decodeRawMessage } from '../../src/message/decode-raw-message.ts';
 import { silentLogger } from '../../src/shared/logger.ts';
 import { MemoryBudget } from '../../src/shared/memory-budget.ts';
 import { KafkaTunnel } from '../../src/tunnel/kafka/kafka-tunnel.ts';
-import type { KafkaTunnelOptions } from '../../src/tunnel/kafka/kafka-tunnel-options.ts';
+import type { KafkaTunnelOptions } from '../../src/tunnel/kafka/send/kafka-tunnel-options.ts';
 import { eventually } from '../../testbed/eventually.ts';
 import { readTopic, type TopicRecord } from '../../testbed/read-topic.ts';
 import type { TestKafka } from '../../testbed/start-kafka.ts';
@@ -40,7 +40,7 @@ export function newKafkaTunnel(brokers: string, settings: TunnelSettings): Kafka
     message,
     jsonFormat: '',
     encoderThreads: 0,
-    encoderProgram: new URL('../../dist/tunnel/kafka/encoder-thread.js', import.meta.url),
+    encoderProgram: new URL('../../dist/tunnel/kafka/send/encoder-thread.js', import.meta.url),
     compressor: 'none',
     budget: new MemoryBudget(64 * 1024 * 1024),
     logger: silentLogger,

@@ -7,18 +7,18 @@ import type { MemoryBudget } from '../../shared/memory-budget.ts';
 import { sleep } from '../../shared/sleep.ts';
 import { whenAborted } from '../../shared/when-aborted.ts';
 import type { MessageHandler, MessageReader, ReaderTraffic } from '../message-reader.ts';
-import { AssignedPartitions } from './assigned-partitions.ts';
-import type { BrokerAddress } from './broker-address.ts';
-import type { BrokerConnectionOptions } from './broker-connection.ts';
+import { AssignedPartitions } from './receive/assigned-partitions.ts';
+import type { BrokerAddress } from './client/broker-address.ts';
+import type { BrokerConnectionOptions } from './client/broker-connection.ts';
 import {
   ConsumerGroup,
   REBALANCE_TIMEOUT_MS,
   SESSION_TIMEOUT_MS,
   type Membership,
-} from './consumer-group.ts';
-import { KafkaCluster, NotReadyError } from './kafka-cluster.ts';
-import { PartitionReader } from './partition-reader.ts';
-import { TopicLeaders } from './topic-leaders.ts';
+} from './receive/consumer-group.ts';
+import { KafkaCluster, NotReadyError } from './client/kafka-cluster.ts';
+import { PartitionReader } from './receive/partition-reader.ts';
+import { TopicLeaders } from './client/topic-leaders.ts';
 
 export interface KafkaReceiverOptions {
   readonly brokers: readonly BrokerAddress[];

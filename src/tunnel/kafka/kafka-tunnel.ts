@@ -2,15 +2,15 @@ import { must } from '../../shared/assert.ts';
 import { Backoff } from '../../shared/backoff.ts';
 import { sleep } from '../../shared/sleep.ts';
 import type { LaneWriter, Tunnel, TunnelFrontiers, TunnelTraffic } from '../tunnel.ts';
-import { BatchPreparer, type ThreadedEncoding } from './batch-preparer.ts';
-import { BlockEncoder } from './block-encoder.ts';
-import { ChunkPool } from './chunk-pool.ts';
-import { loadCompressor, type RecordsCompressor } from './compression.ts';
-import { connectionOptions } from './connection-options.ts';
-import { createTopic } from './create-topic.ts';
-import { EncoderThreads } from './encoder-threads.ts';
-import { ExactlyOnce } from './exactly-once.ts';
-import { KafkaCluster, NotReadyError, type TopicMetadata } from './kafka-cluster.ts';
+import { BatchPreparer, type ThreadedEncoding } from './send/batch-preparer.ts';
+import { BlockEncoder } from './send/block-encoder.ts';
+import { ChunkPool } from './send/chunk-pool.ts';
+import { loadCompressor, type RecordsCompressor } from './client/compression.ts';
+import { connectionOptions } from './client/connection-options.ts';
+import { createTopic } from './send/create-topic.ts';
+import { EncoderThreads } from './send/encoder-threads.ts';
+import { ExactlyOnce } from './exactly-once/exactly-once.ts';
+import { KafkaCluster, NotReadyError, type TopicMetadata } from './client/kafka-cluster.ts';
 import {
   describeCode,
   fatalError,
@@ -18,16 +18,16 @@ import {
   KafkaCode,
   KafkaTunnelError,
   recordTooLarge,
-} from './kafka-error.ts';
-import type { KafkaLane, KafkaLaneHost } from './kafka-lane.ts';
-import type { KafkaTunnelOptions } from './kafka-tunnel-options.ts';
-import { KafkaTunnelStats } from './kafka-tunnel-stats.ts';
-import { LaneReceipts, type ReceiptHolder } from './lane-receipts.ts';
-import type { BatchLimits, PartitionHost } from './partition-host.ts';
-import { newLane, recordFormOf } from './new-lane.ts';
-import { PartitionWriter } from './partition-writer.ts';
-import type { EntryPlace, PendingBatch } from './pending-batch.ts';
-import { ProduceSender } from './produce-sender.ts';
+} from './client/kafka-error.ts';
+import type { KafkaLane, KafkaLaneHost } from './send/kafka-lane.ts';
+import type { KafkaTunnelOptions } from './send/kafka-tunnel-options.ts';
+import { KafkaTunnelStats } from './send/kafka-tunnel-stats.ts';
+import { LaneReceipts, type ReceiptHolder } from './send/lane-receipts.ts';
+import type { BatchLimits, PartitionHost } from './send/partition-host.ts';
+import { newLane, recordFormOf } from './send/new-lane.ts';
+import { PartitionWriter } from './send/partition-writer.ts';
+import type { EntryPlace, PendingBatch } from './send/pending-batch.ts';
+import { ProduceSender } from './send/produce-sender.ts';
 
 const BATCH_BYTES = 512 * 1024;
 /** Most bytes that are held while the budget has room. */

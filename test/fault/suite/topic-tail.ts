@@ -1,5 +1,5 @@
 import { Connection, fetchV15, metadataV12 } from '@platformatic/kafka';
-import { AbortedTransactions } from '../../../src/tunnel/kafka/aborted-transactions.ts';
+import { AbortedTransactions } from '../../../src/tunnel/kafka/receive/aborted-transactions.ts';
 import { visitRecords, type TopicRecord } from '../../../testbed/read-topic.ts';
 
 const READ_COMMITTED = 1;

@@ -1,0 +1,230 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { BatchPreparer } from '../send/batch-preparer.ts';
+import { ChunkPool } from '../send/chunk-pool.ts';
+import { KafkaTransactions } from './kafka-transactions.ts';
+import type { PartitionHost } from '../send/partition-host.ts';
+import { PartitionWriter } from '../send/partition-writer.ts';
+import type { PendingBatch } from '../send/pending-batch.ts';
+import type { TopicPartitions } from './transaction-coordinator.ts';
+
+const INTERVAL_MS = 100;
+const BATCH_BYTES = 64 * 1024;
+/** More than comes between two marks when we keep up with the source. */
+const MUCH_BYTES = 3 * 1024 * 1024;
+const place = { ns: 'shop.orders', seconds: 1, increment: 1 };
+
+/** Transactions over one partition and the checkpoint's; the test is the broker. */
+class Bed {
+  readonly transactions: KafkaTransactions;
+  readonly partition: PartitionWriter;
+  readonly checkpoint: PartitionWriter;
+  /** Sent, and not acknowledged. */
+  readonly sent: Array<{ partition: PartitionWriter; batch: PendingBatch }> = [];
+  readonly added: string[] = [];
+  /** How long the coordinator takes for an answer. */
+  answerMs = 0;
+
+  constructor() {
+    const host = this.#partitionHost();
+    this.partition = new PartitionWriter(0, host);
+    this.checkpoint = new PartitionWriter(0, host);
+    this.transactions = new KafkaTransactions({
+      coordinator: {
+        add: async (topics) => {
+          await this.#answer();
+          this.added.push(namesOf(topics));
+        },
+        end: () => this.#answer(),
+      },
+      partitions: [this.partition],
+      checkpoint: this.checkpoint,
+      topic: 'messages',
+      checkpointTopic: 'checkpoint',
+      intervalMs: INTERVAL_MS,
+      committed: undefined,
+      sendAll: () => undefined,
+      writeFrontier: () => this.#append(this.checkpoint, 100),
+      ready: (partition) => this.#send(partition),
+      onCommitted: () => undefined,
+      fail: (error) => {
+        throw error;
+      },
+    });
+  }
+
+  append(bytes: number): void {
+    for (let left = bytes; left > 0; left -= BATCH_BYTES / 4) this.#append(this.partition, BATCH_BYTES / 4);
+  }
+
+  mark(position: bigint): void {
+    this.partition.requestFlush();
+    this.transactions.mark({ resumeAfter: position, deliveredThrough: position });
+  }
+
+  /** The broker holds everything that has been sent, and what is sent thereupon, except for the last `but` batches. */
+  acknowledge(but = 0): void {
+    while (this.sent.length > but) {
+      const first = this.sent.shift();
+      first?.partition.done(first.batch);
+      if (first !== undefined) this.#send(first.partition);
+    }
+  }
+
+  async pass(ms: number): Promise<void> {
+    await vi.advanceTimersByTimeAsync(ms);
+  }
+
+  /** Commits a first transaction whose two answers of the coordinator take so long each. */
+  async commitFirst(answerMs: number): Promise<void> {
+    this.answerMs = answerMs;
+    this.append(1);
+    this.mark(1n);
+    await this.pass(INTERVAL_MS + answerMs);
+    this.acknowledge();
+    await this.pass(answerMs);
+  }
+
+  #append(partition: PartitionWriter, bytes: number): void {
+    partition.appendBytes(0, place, { bytes: Buffer.alloc(bytes), valueEnd: bytes });
+  }
+
+  #send(partition: PartitionWriter): void {
+    for (let batch = partition.takeNext(); batch !== undefined; batch = partition.takeNext()) {
+      this.sent.push({ partition, batch });
+    }
+  }
+
+  #answer(): Promise<void> {
+    return new Promise((resolve) => setTimeout(resolve, this.answerMs));
+  }
+
+  #partitionHost(): PartitionHost {
+    const transactions = (): KafkaTransactions => this.transactions;
+    const pool = new ChunkPool(0);
+    const limits = { targetBytes: BATCH_BYTES, maxBytes: BATCH_BYTES };
+    const hold = (): void => undefined;
+    const fail = (error: unknown): void => {
+      throw error;
+    };
+    return {
+      pool,
+      preparer: new BatchPreparer({ pool, compressor: undefined, encoding: undefined, limits, hold, fail }),
+      limits,
+      lanes: 1,
+      compressor: undefined,
+      withHeaders: false,
+      get transactions() {
+        return transactions();
+      },
+      hold,
+      ready: (partition) => this.#send(partition),
+      acknowledged: (batch) => this.transactions.acknowledged(batch),
+      recordTooLarge: () => fail(new Error('a record was too large')),
+      fail,
+    };
+  }
+}
+
+function namesOf(topics: readonly TopicPartitions[]): string {
+  return topics.map(({ name }) => name).join('+');
+}
+
+describe('Kafka transactions', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  test('are closed an interval apart while we keep up with the source', async () => {
+    const bed = new Bed();
+    await bed.commitFirst(10);
+    for (let i = 0n; i < 50n; i++) {
+      bed.append(MUCH_BYTES / 50);
+      bed.mark(2n + i);
+    }
+    await bed.pass(INTERVAL_MS - 21);
+    bed.acknowledge(1);
+    expect(bed.transactions.filling).toBe(2);
+    await bed.pass(1);
+    expect(bed.transactions.filling).toBe(3);
+  });
+
+  test('are closed at the first mark after a quiet time', async () => {
+    const bed = new Bed();
+    await bed.commitFirst(10);
+    expect(bed.transactions.commits).toBe(1);
+    await bed.pass(INTERVAL_MS);
+    bed.append(1000);
+    expect(bed.transactions.filling).toBe(2);
+    bed.mark(2n);
+    expect(bed.transactions.filling).toBe(3);
+  });
+
+  test('stay open for longer while we are behind, so that pauses take little of the time', async () => {
+    const bed = new Bed();
+    await bed.commitFirst(10);
+    bed.append(MUCH_BYTES);
+    bed.mark(2n);
+    await bed.pass(INTERVAL_MS * 7);
+    bed.acknowledge(1);
+    bed.append(MUCH_BYTES);
+    bed.mark(3n);
+    expect(bed.transactions.filling).toBe(2);
+    await bed.pass(INTERVAL_MS);
+    expect(bed.transactions.filling).toBe(3);
+  });
+
+  test('are closed soon although we are behind when nothing is on its way and nothing more comes', async () => {
+    const bed = new Bed();
+    await bed.commitFirst(500);
+    bed.append(MUCH_BYTES);
+    bed.mark(2n);
+    await bed.pass(INTERVAL_MS + 500);
+    bed.acknowledge(1);
+    bed.append(MUCH_BYTES);
+    bed.mark(3n);
+    await bed.pass(10);
+    bed.acknowledge();
+    await bed.pass(9);
+    // Marks that have nothing before them do not count.
+    bed.mark(4n);
+    expect(bed.transactions.filling).toBe(2);
+    await bed.pass(1);
+    expect(bed.transactions.filling).toBe(3);
+    await bed.pass(500);
+    bed.acknowledge();
+    await bed.pass(500);
+    expect(bed.transactions.commits).toBe(2);
+  });
+
+  test('take a partition in once, however often it asks meanwhile', async () => {
+    const bed = new Bed();
+    bed.answerMs = 10;
+    for (let i = 0; i < 3; i++) {
+      bed.append(BATCH_BYTES);
+      await bed.pass(1);
+    }
+    await bed.pass(100);
+    expect(bed.added).toEqual(['messages+checkpoint']);
+    expect(bed.sent.length).toBeGreaterThan(0);
+  });
+
+  test('ask for a turn of the event loop after each batch that is filled while an answer is waited for', async () => {
+    const bed = new Bed();
+    await bed.commitFirst(10);
+    expect(bed.transactions.wantsTurn).toBe(false);
+    bed.append(BATCH_BYTES);
+    expect(bed.transactions.wantsTurn).toBe(false);
+    bed.mark(2n);
+    await bed.pass(INTERVAL_MS);
+    bed.append(BATCH_BYTES);
+    expect(bed.transactions.wantsTurn).toBe(true);
+    const turned: string[] = [];
+    setImmediate(() => turned.push('the loop'));
+    await bed.transactions.turn();
+    expect(turned).toEqual(['the loop']);
+    expect(bed.transactions.wantsTurn).toBe(false);
+  });
+});
