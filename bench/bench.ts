@@ -1,4 +1,3 @@
-import { rmSync, writeFileSync, mkdirSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { startKafka, type TestKafka } from '../testbed/start-kafka.ts';
 import { startMongo, type TestMongo } from '../testbed/start-mongo.ts';
@@ -7,6 +6,7 @@ import { measureCollector, type CollectorFigures } from './measure-collector.ts'
 import { limitOfProducing, limitOfReading } from './limits.ts';
 import { prepareScenario, scenarioNamed, scenarios, type Scenario } from './scenario.ts';
 import { median, printTable } from './table.ts';
+import { writeFigures } from './write-figures.ts';
 
 /** What is measured: name, keys of collector.conf, and which limit it is held against. */
 interface Mode {
@@ -261,8 +261,5 @@ function report(rows: readonly Row[]): void {
     };
   });
   printTable(lines);
-  mkdirSync('bench/results', { recursive: true });
-  rmSync(options.json, { force: true });
-  writeFileSync(options.json, `${JSON.stringify({ options, rows, medians: lines }, null, 2)}\n`);
-  console.log(`Figures in ${options.json}`);
+  writeFigures(options.json, { options, rows, medians: lines });
 }

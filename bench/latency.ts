@@ -1,5 +1,3 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { MongoClient } from 'mongodb';
 import { runCollector, type RunningCollector } from '../testbed/run-collector.ts';
@@ -9,6 +7,7 @@ import { deliveriesOf, type Delivery } from './delivery.ts';
 import { measureIdle, type IdleFigures } from './measure-idle.ts';
 import { measureLatency, type LatencyFigures } from './measure-latency.ts';
 import { median, printTable } from './table.ts';
+import { writeFigures } from './write-figures.ts';
 
 /** What a person may ask for in this field. */
 interface LatencyCase {
@@ -202,7 +201,5 @@ function report(rows: readonly Row[], idle: IdleFigures | undefined): void {
       `Idle: ${idle.cpuPercent.toFixed(2)} % of a core, ${idle.commandsPerSecond.toFixed(1)} commands a second to mongod, ${Math.round(idle.rssBytes / 2 ** 20)} MB`,
     );
   }
-  mkdirSync(dirname(options.json), { recursive: true });
-  writeFileSync(options.json, `${JSON.stringify({ options, rows, medians, idle }, null, 2)}\n`);
-  console.log(`Figures in ${options.json}`);
+  writeFigures(options.json, { options, rows, medians, idle });
 }

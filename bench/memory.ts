@@ -1,5 +1,3 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { MongoClient } from 'mongodb';
@@ -11,6 +9,7 @@ import { prepareBacklog } from './backlog.ts';
 import { deliveredEntries } from './delivered-entries.ts';
 import { usageOf } from './process-usage.ts';
 import { printTable } from './table.ts';
+import { writeFigures } from './write-figures.ts';
 
 const help = `npm run bench:memory -- [options]
 
@@ -83,9 +82,7 @@ async function main(): Promise<void> {
       'peak MB': Math.round(peakRssMb),
     })),
   );
-  mkdirSync(dirname(options.json), { recursive: true });
-  writeFileSync(options.json, `${JSON.stringify({ options, figures }, null, 2)}\n`);
-  console.log(`Figures in ${options.json}`);
+  writeFigures(options.json, { options, figures });
 }
 
 /** Freezes the broker in the middle of a backlog, goes on writing, and lets it catch up. */

@@ -1,5 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { eventually } from '../testbed/eventually.ts';
 import { freePort } from '../testbed/free-port.ts';
@@ -10,6 +9,7 @@ import { startMongo, type TestMongo } from '../testbed/start-mongo.ts';
 import { prepareBacklog } from './backlog.ts';
 import { usageOf } from './process-usage.ts';
 import { median, printTable } from './table.ts';
+import { writeFigures } from './write-figures.ts';
 
 const help = `npm run bench:receiver -- [options]
 
@@ -85,9 +85,7 @@ async function main(): Promise<void> {
     };
   });
   printTable(lines);
-  mkdirSync(dirname(options.json), { recursive: true });
-  writeFileSync(options.json, `${JSON.stringify({ options, rows, medians: lines }, null, 2)}\n`);
-  console.log(`Figures in ${options.json}`);
+  writeFigures(options.json, { options, rows, medians: lines });
 }
 
 async function measure(mongo: TestMongo, tunnel: string, run: number): Promise<Row> {

@@ -1,5 +1,3 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { MongoClient } from 'mongodb';
 import { eventually } from '../testbed/eventually.ts';
@@ -10,6 +8,7 @@ import { prepareBacklog } from './backlog.ts';
 import { deliveredEntries } from './delivered-entries.ts';
 import { usageOf } from './process-usage.ts';
 import { printTable } from './table.ts';
+import { writeFigures } from './write-figures.ts';
 
 const help = `npm run bench:soak -- [options]
 
@@ -86,9 +85,7 @@ async function main(): Promise<void> {
       'peak MB': peakRssMb.toFixed(0),
     })),
   );
-  mkdirSync(dirname(options.json), { recursive: true });
-  writeFileSync(options.json, `${JSON.stringify({ options, figures }, null, 2)}\n`);
-  console.log(`Figures in ${options.json}`);
+  writeFigures(options.json, { options, figures });
 }
 
 /** Writes one part, waits until all of it is durable, and drops it at the source. */
