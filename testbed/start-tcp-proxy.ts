@@ -1,4 +1,5 @@
 import { createServer, connect, type Socket } from 'node:net';
+import { Transform } from 'node:stream';
 import { freePort } from './free-port.ts';
 
 /** A stretch of network that a test can break. */
@@ -14,9 +15,65 @@ export interface TcpProxy extends AsyncDisposable {
   stall(): void;
   /** The connections of now stay open and nothing gets through in either way, ever; new ones work. */
   strand(): void;
+  /**
+   * Strands the next connection whose client sends something that `isIt`, before it gets through.
+   * @returns once that has happened: a function that delivers what has been held back, however late, although the client may be gone
+   */
+  strandAt(isIt: (sent: Buffer) => boolean): Promise<() => void>;
   /** Everything works again; bytes held back by a stall are delivered. */
   resume(): void;
   close(): Promise<void>;
+}
+
+/** What is waited for, and whom to tell. */
+interface Trap {
+  readonly isIt: (sent: Buffer) => boolean;
+  readonly caught: (deliver: () => void) => void;
+}
+
+/** One connection through the proxy. */
+class Pair {
+  readonly sockets: readonly [client: Socket, upstream: Socket];
+  readonly #gate: Transform;
+  /** What the client has sent since it was stranded. */
+  #held: Buffer[] | undefined;
+
+  constructor(
+    client: Socket,
+    upstream: Socket,
+    trapOf: () => Trap | undefined,
+    strand: (pair: Pair) => void,
+  ) {
+    this.sockets = [client, upstream];
+    this.#gate = new Transform({
+      transform: (chunk: Buffer, _, done) => {
+        const trap = trapOf();
+        if (this.#held === undefined && trap?.isIt(chunk) === true) {
+          this.#held = [];
+          strand(this);
+          trap.caught(() => upstream.write(Buffer.concat(this.#held?.splice(0) ?? [])));
+        }
+        if (this.#held === undefined) done(null, chunk);
+        else {
+          this.#held.push(chunk);
+          done();
+        }
+      },
+    });
+  }
+
+  flow(): void {
+    const [client, upstream] = this.sockets;
+    client.pipe(this.#gate).pipe(upstream);
+    upstream.pipe(client);
+  }
+
+  /** Nothing gets through any more. */
+  hold(): void {
+    const [client, upstream] = this.sockets;
+    if (this.#held === undefined) client.unpipe(this.#gate).pause();
+    upstream.unpipe(client).pause();
+  }
 }
 
 /**
@@ -26,13 +83,16 @@ export interface TcpProxy extends AsyncDisposable {
  */
 export async function startTcpProxy(target: string, port?: number): Promise<TcpProxy> {
   const [host, targetPort] = splitAddress(target);
-  const pairs = new Set<readonly [Socket, Socket]>();
-  const stranded = new Set<readonly [Socket, Socket]>();
+  const pairs = new Set<Pair>();
+  const stranded = new Set<Pair>();
   let state: 'open' | 'cut' | 'stalled' = 'open';
+  let trap: Trap | undefined;
 
-  const flow = ([client, upstream]: readonly [Socket, Socket]): void => {
-    client.pipe(upstream);
-    upstream.pipe(client);
+  const strandPair = (pair: Pair): void => {
+    pair.hold();
+    pairs.delete(pair);
+    stranded.add(pair);
+    trap = undefined;
   };
   const server = createServer((client) => {
     if (state === 'cut') {
@@ -40,18 +100,19 @@ export async function startTcpProxy(target: string, port?: number): Promise<TcpP
       return;
     }
     const upstream = connect(targetPort, host);
-    const pair = [client, upstream] as const;
+    const pair = new Pair(client, upstream, () => trap, strandPair);
     pairs.add(pair);
-    for (const socket of pair) {
+    for (const socket of pair.sockets) {
       socket.setNoDelay(true);
       socket.on('error', () => undefined);
       socket.on('close', () => {
+        if (stranded.has(pair)) return;
         pairs.delete(pair);
         client.destroy();
         upstream.destroy();
       });
     }
-    if (state === 'open') flow(pair);
+    if (state === 'open') pair.flow();
   });
   const listening = port ?? (await freePort());
   await new Promise<void>((resolve, reject) => {
@@ -61,18 +122,11 @@ export async function startTcpProxy(target: string, port?: number): Promise<TcpP
 
   const cut = (): void => {
     state = 'cut';
-    for (const [client, upstream] of pairs) {
-      client.resetAndDestroy();
-      upstream.resetAndDestroy();
-    }
-  };
-  const hold = ([client, upstream]: readonly [Socket, Socket]): void => {
-    client.unpipe(upstream).pause();
-    upstream.unpipe(client).pause();
+    for (const { sockets } of pairs) for (const socket of sockets) socket.resetAndDestroy();
   };
   const close = (): Promise<void> => {
     cut();
-    for (const sockets of stranded) for (const socket of sockets) socket.destroy();
+    for (const { sockets } of stranded) for (const socket of sockets) socket.destroy();
     return new Promise((resolve) => server.close(() => resolve()));
   };
   return {
@@ -84,19 +138,19 @@ export async function startTcpProxy(target: string, port?: number): Promise<TcpP
     cut,
     stall() {
       state = 'stalled';
-      for (const pair of pairs) hold(pair);
+      for (const pair of pairs) pair.hold();
     },
     strand() {
-      for (const pair of pairs) {
-        hold(pair);
-        pairs.delete(pair);
-        stranded.add(pair);
-      }
+      for (const pair of pairs) strandPair(pair);
     },
+    strandAt: (isIt) =>
+      new Promise((caught) => {
+        trap = { isIt, caught };
+      }),
     resume() {
       const wasStalled = state === 'stalled';
       state = 'open';
-      if (wasStalled) for (const pair of pairs) flow(pair);
+      if (wasStalled) for (const pair of pairs) pair.flow();
     },
     close,
     [Symbol.asyncDispose]: close,

@@ -72,7 +72,40 @@ describe.each(['3.9', '4'] as const)('exactly once while a broker of Kafka %s fa
     expect(tunnel.failed.aborted).toBe(false);
     await expectAllOnce(load, kafka.brokers, topic);
   });
+
+  test('a request to commit that the network delivers late ends no later transaction (I8)', async () => {
+    const topic = newTopicName();
+    const { proxy } = stage;
+    const tunnel = marking(newExactlyOnceTunnel(proxy.address, { topic, requestTimeoutMs: 1500 }));
+    onTestFinished(() => tunnel[Symbol.asyncDispose]());
+    await tunnel.open(never);
+    const load = new NumberedLoad(tunnel);
+    const detail = (): string => String(tunnel.failed.reason ?? tunnel.trouble);
+    const goesOn = async (): Promise<void> => {
+      const goal = load.durableInAll + 2000;
+      await eventually(() => load.durableInAll > goal, {
+        what: 'the load to go on',
+        timeoutMs: 30_000,
+        detail,
+      });
+    };
+    for (let time = 0; time < 4; time++) {
+      await goesOn();
+      const deliver = await proxy.strandAt(isEndTxn);
+      await goesOn();
+      deliver();
+    }
+    await goesOn();
+    await load.stop();
+    expect(tunnel.failed.aborted).toBe(false);
+    await expectAllOnce(load, kafka.brokers, topic);
+  });
 });
+
+/** Whether bytes begin with a request of Kafka's API 26. */
+function isEndTxn(sent: Buffer): boolean {
+  return sent.length > 6 && sent.readInt16BE(4) === 26;
+}
 
 async function expectAllOnce(load: NumberedLoad, brokers: string, topic: string): Promise<void> {
   const sent = load.given.reduce((sum, count) => sum + count);

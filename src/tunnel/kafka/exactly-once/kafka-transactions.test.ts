@@ -23,6 +23,9 @@ class Bed {
   readonly added: string[] = [];
   /** How long the coordinator takes for an answer. */
   answerMs = 0;
+  /** Whether a request to end the transaction may come again later. */
+  mayEndAgain = false;
+  epoch = 0;
 
   constructor() {
     const host = this.#partitionHost();
@@ -34,7 +37,11 @@ class Bed {
           await this.#answer();
           this.added.push(namesOf(topics));
         },
-        end: () => this.#answer(),
+        end: async () => {
+          await this.#answer();
+          return this.mayEndAgain;
+        },
+        renew: () => Promise.resolve({ id: 7n, epoch: ++this.epoch }),
       },
       partitions: [this.partition],
       checkpoint: this.checkpoint,
@@ -68,6 +75,16 @@ class Bed {
       first?.partition.done(first.batch);
       if (first !== undefined) this.#send(first.partition);
     }
+  }
+
+  /** By whom the batches on their way are sent, as their headers say. */
+  producersOf(partition: PartitionWriter): Array<{ epoch: number; sequence: number }> {
+    return this.sent
+      .filter((sent) => sent.partition === partition)
+      .map(({ batch: { wireBytes } }) => ({
+        epoch: wireBytes.readInt16BE(51),
+        sequence: wireBytes.readInt32BE(53),
+      }));
   }
 
   async pass(ms: number): Promise<void> {
@@ -226,5 +243,25 @@ describe('Kafka transactions', () => {
     await bed.transactions.turn();
     expect(turned).toEqual(['the loop']);
     expect(bed.transactions.wantsTurn).toBe(false);
+  });
+
+  test('I8: after a request to commit that had no answer, what follows has another epoch, and sequences from 0', async () => {
+    const bed = new Bed();
+    await bed.commitFirst(5);
+    const before = bed.producersOf(bed.partition);
+    bed.mayEndAgain = true;
+    bed.append(10);
+    bed.mark(2n);
+    await bed.pass(INTERVAL_MS + 5);
+    // Encoded, and finished for the epoch of before, while the second transaction is being committed.
+    bed.append(2 * BATCH_BYTES);
+    bed.acknowledge();
+    await bed.pass(5);
+    bed.mark(3n);
+    await bed.pass(INTERVAL_MS + 5);
+    const after = bed.producersOf(bed.partition);
+    expect(before).toEqual([]);
+    // One goes alone until the broker has taken it.
+    expect(after).toEqual([{ epoch: 1, sequence: 0 }]);
   });
 });

@@ -9,7 +9,7 @@ import type { TransactionCoordinator } from './transaction-coordinator.ts';
 
 /** What a transaction needs of the tunnel around it. */
 export interface TransactionsHost {
-  readonly coordinator: Pick<TransactionCoordinator, 'add' | 'end'>;
+  readonly coordinator: Pick<TransactionCoordinator, 'add' | 'end' | 'renew'>;
   /** Partitions of the messages. */
   readonly partitions: readonly PartitionWriter[];
   /** The checkpoint topic's partition that our frontier goes to. */
@@ -317,8 +317,9 @@ export class KafkaTransactions implements TunnelFrontiers, BatchTransactions, Re
   async #commit(transaction: KafkaTransaction): Promise<void> {
     failpoint('before-commit');
     const askedAtMs = performance.now();
-    await this.#host.coordinator.end('commit', this.#stopped.signal);
+    const mayComeAgain = await this.#host.coordinator.end('commit', this.#stopped.signal);
     failpoint('after-commit-before-receipt');
+    if (mayComeAgain) await this.#renew();
     if (this.#stopped.signal.aborted) return;
     this.#committing = undefined;
     this.#lastCommitted = transaction.frontier;
@@ -330,6 +331,13 @@ export class KafkaTransactions implements TunnelFrontiers, BatchTransactions, Re
     this.#host.onCommitted();
     for (const partition of this.#host.partitions) this.#host.ready(partition);
     this.#closeWhenDue();
+  }
+
+  /** Nothing of the next transaction is on its way yet: all of it can have another epoch. */
+  async #renew(): Promise<void> {
+    const { coordinator, partitions, checkpoint } = this.#host;
+    const producer = await coordinator.renew(this.#stopped.signal);
+    for (const partition of [...partitions, checkpoint]) partition.renumber(producer);
   }
 
   #fail(error: unknown): void {

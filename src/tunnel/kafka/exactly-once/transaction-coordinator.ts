@@ -141,21 +141,40 @@ export class TransactionCoordinator {
     });
   }
 
-  /** Commits the open transaction, or aborts it. @throws FencedError, KafkaTunnelError */
-  async end(result: 'commit' | 'abort', signal: AbortSignal): Promise<void> {
-    const { transactionalId, producerId, producerEpoch } = this.#identity();
+  /**
+   * Commits the open transaction, or aborts it.
+   * @returns whether a request had no answer, which may still be on its way and would end the next transaction: see {@link renew}
+   * @throws FencedError, KafkaTunnelError
+   */
+  async end(result: 'commit' | 'abort', signal: AbortSignal): Promise<boolean> {
+    const { transactionalId: id, producerId, producerEpoch: epoch } = this.#identity();
     const commits = result === 'commit';
+    let unanswered = 0;
     await this.#insist(`the transaction cannot be ended (${result})`, signal, async (connection) => {
-      const answer = await askBroker(
-        connection,
-        apis.endTxn,
-        transactionalId,
-        producerId,
-        producerEpoch,
-        commits,
-      );
+      unanswered++;
+      const answer = await askBroker(connection, apis.endTxn, id, producerId, epoch, commits);
+      unanswered--;
       return answer.errorCode;
     });
+    return unanswered > 0;
+  }
+
+  /**
+   * Raises our epoch between two transactions, so that the broker refuses what was sent before and comes late. (Since Kafka 4 a transaction may
+   * have an epoch of its own, KIP-890, but only one whose batches are finished after the one before has been committed.)
+   * @returns what all batches that follow are sent by, with sequences from 0
+   * @throws FencedError, KafkaTunnelError
+   */
+  async renew(signal: AbortSignal): Promise<ProducerIdentity> {
+    const { id, epoch } = this.#producer;
+    await this.#insist('the epoch of the transactions cannot be raised', signal, async (connection) => {
+      const answer = await this.#init(connection, { id, epoch });
+      if (answer.errorCode === KafkaCode.none) {
+        this.#producer = { id: answer.producerId, epoch: answer.producerEpoch };
+      }
+      return answer.errorCode;
+    });
+    return this.#producer;
   }
 
   /** Ends the connection; the next request opens another. */
@@ -175,20 +194,18 @@ export class TransactionCoordinator {
     signal: AbortSignal,
   ): Promise<{ errorCode: number; producerId: bigint; producerEpoch: number }> {
     try {
-      const connection = await this.#connect(signal);
-      const { id, epoch } = NO_PRODUCER;
-      return await askBroker(
-        connection,
-        apis.initProducerId,
-        this.#transactionalId,
-        this.#timeoutMs,
-        id,
-        epoch,
-      );
+      return await this.#init(await this.#connect(signal), NO_PRODUCER);
     } catch (error) {
       if (error instanceof KafkaTunnelError || error instanceof NotReadyError) throw error;
       throw new NotReadyError(this.#explain(error), { hasAnswered: false });
     }
+  }
+
+  #init(
+    connection: BrokerConnection,
+    { id, epoch }: ProducerIdentity,
+  ): Promise<{ errorCode: number; producerId: bigint; producerEpoch: number }> {
+    return askBroker(connection, apis.initProducerId, this.#transactionalId, this.#timeoutMs, id, epoch);
   }
 
   /** Asks until the answer's code is final. */

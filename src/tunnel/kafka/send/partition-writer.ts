@@ -219,6 +219,7 @@ export class PartitionWriter {
   /** Begins the sequence anew under another producer id; nothing may be in flight. */
   renumber(producer: ProducerIdentity): void {
     this.needsNewProducer = false;
+    this.#confirmed = false;
     this.#producer = producer;
     this.#nextSequence = 0;
     for (const batch of this.#batches) {
