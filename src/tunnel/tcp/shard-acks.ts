@@ -3,7 +3,7 @@ import type { MessageHandler } from '../message-reader.ts';
 
 /** A shard that was heard of within this time may have more on its way. */
 const ACTIVE_MS = 3000;
-/** So long the acks of a host are held back for a shard of which messages may be missing. */
+/** So long the acks of a host are held back for a shard that sends no entries and may have lost some. */
 const DOUBT_MS = 30_000;
 /** A MongoShake collector asks for acks once a second; so often a shard asks again. */
 const ASK_MS = 2000;
@@ -31,7 +31,7 @@ export interface Asker {
  *
  * A MongoShake collector does not repeat by itself what a receiver before this one had taken and lost. Therefore after a restart a shard is in
  * doubt until a retransmission comes: the answer covers nothing, and each connection is told once to send everything again when
- * entries come without it. A worker that has nothing to send does not listen to that, so the doubt ends by itself after a while.
+ * entries come without it. A worker that has nothing to send does not listen to that, so the doubt ends by itself after a while if no entries come.
  */
 export class ShardAcks {
   readonly #sender: string;
@@ -54,7 +54,10 @@ export class ShardAcks {
     const now = performance.now();
     state.heardAt = now;
     if ((tag & RawTag.retransmission) !== 0) state.doubtUntil = 0;
-    if (logs === 0 || now >= state.doubtUntil || now - state.askedAt < ASK_MS) return;
+    if (logs === 0 || now >= state.doubtUntil) return;
+    // From now on an ack would cover what was lost: only a retransmission ends the doubt.
+    state.doubtUntil = Number.POSITIVE_INFINITY;
+    if (now - state.askedAt < ASK_MS) return;
     state.askedAt = now;
     this.#demands++;
   }
