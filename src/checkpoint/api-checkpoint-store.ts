@@ -63,6 +63,10 @@ export class ApiCheckpointStore implements CheckpointStore {
   }
 
   /** Nothing: this store knows no terms, and configurations with an election are refused with it. */
+  ofTerm(): this {
+    return this;
+  }
+
   async claim(): Promise<void> {}
 
   async save(checkpoint: Checkpoint): Promise<void> {

@@ -16,6 +16,9 @@ export interface CheckpointStore extends AsyncDisposable {
   /** The checkpoint of `name`, or undefined when there is none. @throws CheckpointError */
   load(name: string): Promise<Checkpoint | undefined>;
 
+  /** The same store for the holder of a lease: it shares what this one has open, and ends with it. */
+  ofTerm(term: bigint): CheckpointStore;
+
   /**
    * Makes sure that no holder of an earlier term can store anything from now on; to be called before {@link load} by a store
    * that was given a term (I5).

@@ -6,6 +6,10 @@ import type { Checkpoint, CheckpointStore } from './checkpoint-store.ts';
 
 /** A store that can be switched off. */
 class SwitchableStore implements CheckpointStore {
+  ofTerm(): this {
+    return this;
+  }
+
   async claim(): Promise<void> {}
 
   saved: bigint[] = [];

@@ -27,6 +27,10 @@ export class DatabaseCheckpointStore implements CheckpointStore {
     this.#options = options;
   }
 
+  ofTerm(term: bigint): DatabaseCheckpointStore {
+    return new DatabaseCheckpointStore({ ...this.#options, term });
+  }
+
   async load(name: string): Promise<Checkpoint | undefined> {
     const documents = await this.#run(`read the checkpoint of ${name}`, () =>
       this.#collection

@@ -99,12 +99,18 @@ export class Collector {
     await using source = this.#createSource();
     await source.open(stop);
     this.#stats.name = source.name;
-    if (election === undefined) await this.#serve(source, undefined, stop);
-    else await this.#serveWhenElected(source, election, stop);
+    // A standby is connected already when it is elected.
+    await using store = await createCheckpointStore(this.#config.checkpoint);
+    if (election === undefined) await this.#replicateOn({ source, store, lease: undefined }, stop);
+    else await this.#serveWhenElected({ source, store, election }, stop);
   }
 
   /** One term after the other, until it is stopped or a replication ends for another reason than a lost lease or a server that is away. */
-  async #serveWhenElected(source: OplogSource, election: Election, stop: AbortSignal): Promise<void> {
+  async #serveWhenElected(
+    ends: { source: OplogSource; store: CheckpointStore; election: Election },
+    stop: AbortSignal,
+  ): Promise<void> {
+    const { source, store, election } = ends;
     const over = AbortSignal.any([stop, this.#sentinel.shutdown]);
     let fencedMs = -Infinity;
     while (!over.aborted) {
@@ -114,7 +120,7 @@ export class Collector {
       if (lease === undefined) return;
       this.#stats.state = 'starting';
       try {
-        await this.#serve(source, lease, stop);
+        await this.#serve({ source, store: store.ofTerm(lease.term), lease }, stop);
         return;
       } catch (error) {
         // A former master that wakes in its own takeover fences the one after it, once, and is fenced by the next attempt.
@@ -130,12 +136,11 @@ export class Collector {
     }
   }
 
-  /** Replicates from the stored checkpoint on; with a lease, until it is lost. */
-  async #serve(source: OplogSource, lease: Lease | undefined, stop: AbortSignal): Promise<void> {
-    await using store = await createCheckpointStore(this.#config.checkpoint, lease?.term);
-    if (lease !== undefined) failpoint('in-election-takeover');
-    await store.claim(source.name);
-    await this.#replicateOn({ source, store, lease }, stop);
+  /** Claims the checkpoint for our term, and replicates from it on until the lease is lost. */
+  async #serve(ends: ReplicationEnds, stop: AbortSignal): Promise<void> {
+    failpoint('in-election-takeover');
+    await ends.store.claim(ends.source.name);
+    await this.#replicateOn(ends, stop);
   }
 
   /** Replicates until it is stopped; begins again where that is the cure. */

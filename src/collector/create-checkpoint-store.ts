@@ -7,15 +7,8 @@ import { connectMongo } from '../mongo/connect-mongo.ts';
 /** Longer than the store may wait for a majority. */
 const SOCKET_TIMEOUT_MS = 15_000;
 
-/**
- * The store that `checkpoint.storage` asks for; connected.
- * @param term of the lease, with an election: later terms' checkpoints are never overwritten (I5)
- * @throws MongoConnectionError
- */
-export async function createCheckpointStore(
-  config: CheckpointConfig,
-  term: bigint | undefined,
-): Promise<CheckpointStore> {
+/** The store that `checkpoint.storage` asks for; connected. @throws MongoConnectionError */
+export async function createCheckpointStore(config: CheckpointConfig): Promise<CheckpointStore> {
   if (config.storage === 'api') return new ApiCheckpointStore({ url: config.collection });
   const connection = await connectMongo({
     url: config.url,
@@ -28,6 +21,5 @@ export async function createCheckpointStore(
     connection,
     database: config.db,
     collection: config.collection,
-    term,
   });
 }

@@ -31,9 +31,9 @@ export interface ElectionTiming {
 }
 
 export const defaultElectionTiming: ElectionTiming = {
-  renewEveryMs: 500,
-  giveUpAfterMs: 2000,
-  takeOverAfterMs: 3000,
+  renewEveryMs: 400,
+  giveUpAfterMs: 1700,
+  takeOverAfterMs: 2500,
   takeOverFromMongoShakeAfterMs: 15_000,
   pollEveryMs: 250,
 };
