@@ -35,6 +35,8 @@ const options = parseArgs({
 
 const MEBIBYTE = 2 ** 20;
 const DELIVERY_TIMEOUT_MS = 300_000;
+/** One alone waits for mongod most of the time. */
+const WRITERS = 4;
 
 interface PartFigures {
   readonly entries: number;
@@ -96,7 +98,9 @@ async function carry(
   const entries = Math.min(Number(options.part), Number(options.entries) - done);
   const startedAtMs = performance.now();
   const before = usageOf(collector.pid);
-  await prepareBacklog({ url, entries });
+  const share = Math.ceil(entries / WRITERS);
+  const shares = Array.from({ length: WRITERS }, (_, i) => Math.min(share, entries - i * share));
+  await Promise.all(shares.map((some) => prepareBacklog({ url, entries: some })));
   await eventually(async () => (await deliveredEntries(collector)) >= done + entries, {
     what: `${done + entries} deliveries`,
     timeoutMs: DELIVERY_TIMEOUT_MS,
