@@ -4,6 +4,7 @@ import { runCollector, type RunningCollector } from '../testbed/run-collector.ts
 import { startKafka, type TestKafka } from '../testbed/start-kafka.ts';
 import { startMongo, type TestMongo } from '../testbed/start-mongo.ts';
 import { deliveriesOf, type Delivery } from './delivery.ts';
+import { confOfSet } from './conf-of-set.ts';
 import { measureIdle, type IdleFigures } from './measure-idle.ts';
 import { measureLatency, type LatencyFigures } from './measure-latency.ts';
 import { median, printTable } from './table.ts';
@@ -162,7 +163,7 @@ async function startCollector(o: {
       'filter.namespace.white': 'latency',
       'checkpoint.storage.collection': `ckpt_${o.topic.replaceAll('-', '_')}`,
       ...o.conf,
-      ...Object.fromEntries(options.set.map((line) => line.split(/=(.*)/, 2))),
+      ...confOfSet(options.set),
     },
   });
   await collector.waitForLog(/Reading begins/);

@@ -6,6 +6,7 @@ import { runCollector, type RunningCollector } from '../testbed/run-collector.ts
 import { startKafka, type TestKafka } from '../testbed/start-kafka.ts';
 import { startMongo } from '../testbed/start-mongo.ts';
 import { prepareBacklog } from './backlog.ts';
+import { confOfSet } from './conf-of-set.ts';
 import { deliveredEntries } from './delivered-entries.ts';
 import { usageOf } from './process-usage.ts';
 import { printTable } from './table.ts';
@@ -69,7 +70,7 @@ async function main(): Promise<void> {
       'tunnel.kafka.producer.maxmessagebytes': 64 * MEBIBYTE,
       'filter.namespace.white': 'bench',
       'checkpoint.storage.collection': 'ckpt_memory',
-      ...Object.fromEntries(options.set.map((line) => line.split(/=(.*)/, 2))),
+      ...confOfSet(options.set),
     },
   });
   await eventually(async () => (await deliveredEntries(collector)) > 0, { what: 'the first delivery' });

@@ -5,6 +5,7 @@ import { runCollector, type RunningCollector } from '../testbed/run-collector.ts
 import { startKafka } from '../testbed/start-kafka.ts';
 import { startMongo } from '../testbed/start-mongo.ts';
 import { prepareBacklog } from './backlog.ts';
+import { confOfSet } from './conf-of-set.ts';
 import { deliveredEntries } from './delivered-entries.ts';
 import { usageOf } from './process-usage.ts';
 import { printTable } from './table.ts';
@@ -66,7 +67,7 @@ async function main(): Promise<void> {
       'tunnel.json.format': 'canonical_extended_json',
       'filter.namespace.white': 'bench',
       'checkpoint.storage.collection': 'ckpt_soak',
-      ...Object.fromEntries(options.set.map((line) => line.split(/=(.*)/, 2))),
+      ...confOfSet(options.set),
     },
   });
   const figures: PartFigures[] = [];
