@@ -60,11 +60,13 @@ class Pair {
         }
       },
     });
+    // Once and for good: a second pipe to the same end would send everything twice.
+    this.#gate.pipe(upstream);
   }
 
   flow(): void {
     const [client, upstream] = this.sockets;
-    client.pipe(this.#gate).pipe(upstream);
+    client.pipe(this.#gate);
     upstream.pipe(client);
   }
 

@@ -9,6 +9,8 @@ import { newTopicName } from '../support/kafka-tunnel-under-test.ts';
 import { NumberedLoad } from '../support/numbered-load.ts';
 
 const never = new AbortController().signal;
+/** A broker starts three times, beside other tests on a machine with two cores. */
+const BROKER_STARTS_MS = 240_000;
 
 describe.each(['3.9', '4'] as const)('exactly once while a broker of Kafka %s fails', (version) => {
   let stage: KafkaBehindProxy;
@@ -21,6 +23,7 @@ describe.each(['3.9', '4'] as const)('exactly once while a broker of Kafka %s fa
 
   test.each(['killed', 'stopped', 'frozen'] as const)(
     '%s in the middle of transactions: all once (I8)',
+    { timeout: BROKER_STARTS_MS },
     async (how) => {
       const topic = newTopicName();
       const { brokers } = kafka;

@@ -13,6 +13,8 @@ export const KafkaCode = {
   none: 0,
   offsetOutOfRange: 1,
   unknownTopicOrPartition: 3,
+  leaderNotAvailable: 5,
+  notLeaderOrFollower: 6,
   messageTooLarge: 10,
   coordinatorLoadInProgress: 14,
   coordinatorNotAvailable: 15,
@@ -147,6 +149,11 @@ export function describeCode(code: number, serverMessage?: string | null): strin
   const name = protocolErrorsCodesById[code] ?? 'UNKNOWN';
   const text = serverMessage ?? protocolErrors[name]?.message ?? '';
   return text === '' ? `${name} (${code})` : `${name} (${code}): ${text.replace(/\.$/, '')}`;
+}
+
+/** Another broker leads the partition now, or will in a moment: a batch that is sent again finds it. */
+export function isLeaderMove(code: number): boolean {
+  return code === KafkaCode.leaderNotAvailable || code === KafkaCode.notLeaderOrFollower;
 }
 
 /** The error that ends the tunnel for a code with the fate `fatal`. */

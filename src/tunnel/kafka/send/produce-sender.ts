@@ -12,6 +12,7 @@ import {
   describeCode,
   fatalError,
   fateOf,
+  isLeaderMove,
   KafkaCode,
   KafkaTunnelError,
   topicDeleted,
@@ -23,6 +24,7 @@ import type { PartitionWriter } from './partition-writer.ts';
 import type { PendingBatch } from './pending-batch.ts';
 import { parseProduceResponse, PRODUCE, produceBody, type ProduceAnswer } from './produce-request.ts';
 import type { ProduceSenderOptions } from './produce-sender-options.ts';
+import { TroubleLog } from './trouble-log.ts';
 
 /** One batch on its way. */
 interface Shipment {
@@ -50,10 +52,10 @@ export class ProduceSender {
   readonly #stopped = new AbortController();
   readonly #backoff = new Backoff({ minMs: BACKOFF_MIN_MS, maxMs: BACKOFF_MAX_MS });
   readonly #topicId: string;
+  readonly #log: TroubleLog;
   #recovering = false;
   #unknownSinceMs: number | undefined;
   #pumpSoon = false;
-  #saidTrouble = false;
   /** When it was learnt who leads; long ago after new trouble. Not asked again for as long as connecting takes. */
   #leadersKnownMs = 0;
   /** Aborted when there is something to go on with. */
@@ -64,6 +66,7 @@ export class ProduceSender {
   constructor(options: ProduceSenderOptions, topic: TopicMetadata) {
     this.#o = options;
     this.#topicId = topic.id;
+    this.#log = new TroubleLog(options);
     this.#setLeaders(topic);
     options.lost?.addEventListener('abort', () => this.stop(), { once: true });
     this.#silenceChecks = setInterval(() => {
@@ -201,7 +204,7 @@ export class ProduceSender {
       return;
     }
     const trouble = `${where}, ${name}: ${describeCode(errorCode, errorMessage)}`;
-    this.#noteTrouble(trouble);
+    this.#noteTrouble(trouble, isLeaderMove(errorCode));
     if (fate === 'fenced' || fate === 'lost') {
       partition.undone(trouble);
       if (fate === 'fenced') transactional?.fenced(trouble);
@@ -222,20 +225,13 @@ export class ProduceSender {
     this.#recover();
   }
 
-  #noteTrouble(trouble: string): void {
+  #noteTrouble(trouble: string, isUsual = false): void {
     this.#leadersKnownMs = -Infinity;
-    const { stats, logger } = this.#o;
-    stats.retries++;
-    stats.lastError = trouble;
-    if (this.#saidTrouble) return;
-    this.#saidTrouble = true;
-    logger.warn({ trouble }, 'Kafka does not take messages; they are kept and sent again until it does');
+    this.#log.note(trouble, { isUsual, tries: this.#backoff.attempts });
   }
 
   #sayWhenWell(): void {
-    if (!this.#saidTrouble || this.trouble !== undefined) return;
-    this.#saidTrouble = false;
-    this.#o.logger.info('Kafka takes messages again');
+    if (this.trouble === undefined) this.#log.well();
   }
 
   #link(node: number): BrokerLink {
