@@ -1,5 +1,5 @@
 import { AckWindow } from '../checkpoint/ack-window.ts';
-import type { CheckpointStore } from '../checkpoint/checkpoint-store.ts';
+import type { Checkpoint, CheckpointStore } from '../checkpoint/checkpoint-store.ts';
 import { CheckpointWriter } from '../checkpoint/checkpoint-writer.ts';
 import type { Config } from '../config/config.ts';
 import { configAsMongoShakeJson } from '../config/config-as-json.ts';
@@ -21,12 +21,14 @@ import { Governor } from '../pipeline/governor.ts';
 import { Lane } from '../pipeline/lane.ts';
 import { OpenTransactions } from '../pipeline/open-transactions.ts';
 import { Pipeline } from '../pipeline/pipeline.ts';
+import { allOrNone } from '../shared/all-or-none.ts';
 import { Backoff } from '../shared/backoff.ts';
 import { describeError, isRestartable, OplogueError } from '../shared/errors.ts';
 import { failpoint } from '../shared/failpoint.ts';
 import type { Logger } from '../shared/logger.ts';
 import { MemoryBudget } from '../shared/memory-budget.ts';
 import { sleep } from '../shared/sleep.ts';
+import type { OplogWindow } from '../source/change-source.ts';
 import { OplogSource } from '../source/oplog-source.ts';
 import { decideStart, type StartDecision } from '../source/start-position.ts';
 import type { Tunnel } from '../tunnel/tunnel.ts';
@@ -120,7 +122,8 @@ export class Collector {
       if (lease === undefined) return;
       this.#stats.state = 'starting';
       try {
-        await this.#serve({ source, store: store.ofTerm(lease.term), lease }, stop);
+        failpoint('in-election-takeover');
+        await this.#replicateOn({ source, store: store.ofTerm(lease.term), lease }, stop);
         return;
       } catch (error) {
         // A former master that wakes in its own takeover fences the one after it, once, and is fenced by the next attempt.
@@ -134,13 +137,6 @@ export class Collector {
       }
       await sleep(RESTART_MIN_MS, over);
     }
-  }
-
-  /** Claims the checkpoint for our term, and replicates from it on until the lease is lost. */
-  async #serve(ends: ReplicationEnds, stop: AbortSignal): Promise<void> {
-    failpoint('in-election-takeover');
-    await ends.store.claim(ends.source.name);
-    await this.#replicateOn(ends, stop);
   }
 
   /** Replicates until it is stopped; begins again where that is the cure. */
@@ -172,11 +168,18 @@ export class Collector {
       lost: lease?.lost,
     });
     const opening = lease === undefined ? stop : AbortSignal.any([stop, lease.lost]);
-    await tunnel.open(opening);
+    source.prepare(opening);
+    // At once: a takeover is as long as the longest of them.
+    const [checkpoint, shardKey] = await allOrNone((failed) => [
+      this.#claimedCheckpoint({ source, store, lease }),
+      this.#shardKey(source),
+      tunnel.open(AbortSignal.any([opening, failed])),
+    ]);
     lease?.lost.throwIfAborted();
     if (stop.aborted) return;
-    const start = await this.#startPosition({ source, store, tunnel }, stop);
-    const replication = await this.#createReplication({ source, store, lease, tunnel, start });
+    const window = await source.window(stop);
+    const start = this.#startPosition({ source, tunnel, checkpoint, window });
+    const replication = this.#createReplication({ source, store, lease, tunnel, start, shardKey });
     const metricLines = setInterval(() => {
       this.#logger.info(metricLine(this.#stats, Date.now()));
     }, METRIC_LINE_INTERVAL_MS);
@@ -222,26 +225,34 @@ export class Collector {
     });
   }
 
-  async #startPosition(
-    { source, store, tunnel }: { source: OplogSource; store: CheckpointStore; tunnel: Tunnel },
-    stop: AbortSignal,
-  ): Promise<StartDecision> {
-    const checkpoint = await store.load(source.name);
+  /** The stored checkpoint; with a lease nobody of an earlier term can change it any more (I5). */
+  async #claimedCheckpoint({ source, store, lease }: ReplicationEnds): Promise<Checkpoint | undefined> {
+    if (lease !== undefined) await store.claim(source.name);
+    return store.load(source.name);
+  }
+
+  #startPosition(found: {
+    source: OplogSource;
+    tunnel: Tunnel;
+    checkpoint: Checkpoint | undefined;
+    window: OplogWindow;
+  }): StartDecision {
+    const { source, tunnel, checkpoint, window } = found;
     const decision = decideStart({
       source: source.name,
       checkpoint: checkpoint?.position,
       frontier: tunnel.frontiers?.committed?.resumeAfter,
       startPosition: positionOf(this.#config.checkpoint.startPositionSeconds, 0),
-      window: await source.window(stop),
+      window,
     });
     this.#logger.info(decision.text);
     return decision;
   }
 
-  async #createReplication(
-    parts: ReplicationEnds & { tunnel: Tunnel; start: StartDecision },
-  ): Promise<Replication> {
-    const { source, store, lease, tunnel, start } = parts;
+  #createReplication(
+    parts: ReplicationEnds & { tunnel: Tunnel; start: StartDecision; shardKey: 'collection' | 'id' },
+  ): Replication {
+    const { source, store, lease, tunnel, start, shardKey } = parts;
     const config = this.#config;
     const stats = this.#stats;
     const logger = this.#logger;
@@ -263,7 +274,7 @@ export class Collector {
         filter,
         namespaces: new NamespaceTable({ filter, idSharded: config.workers.shardByIdCollections }),
         gids: new GidFilter(config.filter.gids),
-        router: new LaneRouter({ lanes: config.workers.count, shardKey: await this.#shardKey(source) }),
+        router: new LaneRouter({ lanes: config.workers.count, shardKey }),
         transactions: new OpenTransactions({
           source,
           budget: this.#budget,

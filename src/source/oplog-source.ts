@@ -19,6 +19,7 @@ import type { ChangeSource, OplogWindow, RawBatch } from './change-source.ts';
 import { OplogFetch } from './oplog-fetch.ts';
 import { OplogTail, type ReadConcernLevel } from './oplog-tail.ts';
 import { readOplogWindow } from './oplog-window.ts';
+import { PreparedMember } from './prepared-member.ts';
 import { ReplyPatience } from './reply-patience.ts';
 
 export interface OplogSourceOptions {
@@ -55,6 +56,7 @@ export class OplogSource implements ChangeSource {
   readonly #logger: Logger;
   #connection: MongoConnection | undefined;
   #fetch: OplogFetch | undefined;
+  readonly #prepared = new PreparedMember();
 
   constructor(options: OplogSourceOptions) {
     this.#options = options;
@@ -91,6 +93,11 @@ export class OplogSource implements ChangeSource {
     }
   }
 
+  /** Connects to the member that {@link read} will begin with while other things are made ready; a failure is that of the reading. */
+  prepare(signal: AbortSignal): void {
+    this.#prepared.prepare(() => this.#pin(signal, this.#newPatience()));
+  }
+
   async *read(after: Position, signal: AbortSignal): AsyncGenerator<RawBatch, void, undefined> {
     const { budget, readConcern, batchSizeMax, awaitMs = DEFAULT_AWAIT_MS } = this.#options;
     const backoff = new Backoff({ minMs: RETRY_MIN_MS, maxMs: RETRY_MAX_MS });
@@ -103,7 +110,7 @@ export class OplogSource implements ChangeSource {
       let member: PinnedMember | undefined;
       let isTrouble = false;
       try {
-        member = await this.#pin(signal, patience);
+        member = await (this.#prepared.take() ?? this.#pin(signal, patience));
         const tail = new OplogTail({
           connection: this.connection,
           member,
@@ -135,8 +142,8 @@ export class OplogSource implements ChangeSource {
         logger.trouble(`cannot read the oplog of ${this.name}, trying again: ${describeError(error)}`);
       } finally {
         const closing = member?.[Symbol.asyncDispose]();
-        // The farewell to a server that may be dead must not delay the next try.
-        if (!isTrouble) await closing;
+        // The farewell to a server that may be dead must not delay the next try, nor a stop.
+        if (!isTrouble && !signal.aborted) await closing;
       }
       if (performance.now() - startedAtMs > HEALTHY_AFTER_MS) backoff.reset();
       if (!signal.aborted && this.#options.stats) this.#options.stats.sourceReconnects += 1;
@@ -166,6 +173,7 @@ export class OplogSource implements ChangeSource {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#prepared[Symbol.asyncDispose]();
     await this.#fetch?.[Symbol.asyncDispose]();
     await this.#connection?.[Symbol.asyncDispose]();
   }

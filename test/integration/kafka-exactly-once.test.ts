@@ -5,6 +5,7 @@ import { eventually } from '../../testbed/eventually.ts';
 import { readTopic } from '../../testbed/read-topic.ts';
 import { connectKafka } from '../../testbed/start-kafka.ts';
 import { newExactlyOnceTunnel } from '../support/exactly-once-tunnel.ts';
+import { produce } from '../support/kafka-receiver-under-test.ts';
 import { newTopicName, type TunnelSettings } from '../support/kafka-tunnel-under-test.ts';
 import { makeHeader, readEntry } from '../support/oplog-entry.ts';
 
@@ -159,6 +160,19 @@ describe.each(['kafka39', 'kafka4'] as const)('exactly once into %s', (server) =
     await give(first, { from: 0, to: 20 });
     await first[Symbol.asyncDispose]();
     expect((await mine.open()).frontiers?.committed).toEqual(frontierAt(20));
+  });
+
+  test('a frontier that lies far behind the newest records of other jobs is found', async () => {
+    const { open, topic } = newJob();
+    const checkpointTopic = `${topic}-checkpoint`;
+    onTestFinished(() => connectKafka(brokers).deleteTopic(checkpointTopic));
+    const first = await open({ checkpointTopic });
+    await give(first, { from: 0, to: 20 });
+    await first[Symbol.asyncDispose]();
+    const others = Array.from({ length: 5000 }, () => Buffer.from('of another job'));
+    await produce(brokers, checkpointTopic, others);
+    const next = await open({ checkpointTopic });
+    expect(next.frontiers?.committed).toEqual(frontierAt(20));
   });
 
   test('records say in headers where they come from', async () => {

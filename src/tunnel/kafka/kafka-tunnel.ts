@@ -184,6 +184,7 @@ export class KafkaTunnel implements Tunnel {
     await this.#learnSettings(cluster, signal);
     const exactlyOnce = this.#exactlyOnce;
     const producer = await (exactlyOnce?.takeOver(cluster, signal) ?? cluster.newProducer(signal));
+    signal.throwIfAborted();
     exactlyOnce?.begin(cluster);
     const host = this.#partitionHost();
     for (let index = 0; index < topic.leaders.length; index++) {

@@ -30,6 +30,10 @@ const SETTINGS = {
   'min.cleanable.dirty.ratio': '0.1',
 };
 const EARLIEST = -2n;
+const LATEST = -1n;
+/** Where the newest record of a job lies, as a rule: among so many at the end. Else so many times more are read, and so on. */
+const TAIL_RECORDS = 2000n;
+const TAIL_GROWTH = 8n;
 const READ_UNCOMMITTED = 0;
 const CONSUMER = -1;
 const NO_SESSION = { id: 0, epoch: -1 };
@@ -156,8 +160,27 @@ export class CheckpointTopic {
     { partition, owner }: { partition: number; owner: FrontierOwner },
     signal: AbortSignal,
   ): Promise<FrontierRecord | undefined> {
-    const newest = new NewestCommitted(frontierKey(owner));
-    let offset = await this.#firstOffset(connection, partition);
+    const first = await this.#offsetAt(connection, partition, EARLIEST);
+    const end = await this.#offsetAt(connection, partition, LATEST);
+    const key = frontierKey(owner);
+    let from = end;
+    // What the end holds is newer than anything before it: minutes of a busy topic need not be read to take over.
+    for (let reach = TAIL_RECORDS; from > first; reach *= TAIL_GROWTH) {
+      from = end - reach > first ? end - reach : first;
+      const value = await this.#newestSince(connection, { partition, from, key }, signal);
+      if (value !== undefined) return readFrontierValue(value, `${key.toString()} in topic ${this.name}`);
+    }
+    return undefined;
+  }
+
+  /** The newest committed value of the key that lies at `from` or behind it. */
+  async #newestSince(
+    connection: BrokerConnection,
+    { partition, from, key }: { partition: number; from: bigint; key: Buffer },
+    signal: AbortSignal,
+  ): Promise<Buffer | undefined> {
+    const newest = new NewestCommitted(key);
+    let offset = from;
     for (let end = offset + 1n; offset < end;) {
       signal.throwIfAborted();
       const answer = await this.#fetch(connection, partition, offset);
@@ -173,13 +196,11 @@ export class CheckpointTopic {
         });
       }
     }
-    const value = newest.value;
-    if (value === undefined) return undefined;
-    return readFrontierValue(value, `${frontierKey(owner).toString()} in topic ${this.name}`);
+    return newest.value;
   }
 
-  async #firstOffset(connection: BrokerConnection, partition: number): Promise<bigint> {
-    const partitions = [{ partitionIndex: partition, currentLeaderEpoch: -1, timestamp: EARLIEST }];
+  async #offsetAt(connection: BrokerConnection, partition: number, timestamp: bigint): Promise<bigint> {
+    const partitions = [{ partitionIndex: partition, currentLeaderEpoch: -1, timestamp }];
     const answer = await askBroker(connection, apis.listOffsets, CONSUMER, READ_UNCOMMITTED, [
       { name: this.name, partitions },
     ]);

@@ -72,6 +72,8 @@ export class ProduceSender {
     this.#silenceChecks = setInterval(() => {
       for (const link of this.#links.values()) link.silence.check(link.connection);
     }, SILENCE_CHECK_EVERY_MS).unref();
+    // Connects, so that the first batch need not wait for it.
+    this.#pumpAll();
   }
 
   /** What is wrong now, for people; undefined when all partitions take messages. */
