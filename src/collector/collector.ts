@@ -8,6 +8,7 @@ import { LatencyHistogram } from '../metrics/latency-histogram.ts';
 import { MetricsRegistry } from '../metrics/metrics-registry.ts';
 import { ReplicationStats } from '../metrics/replication-stats.ts';
 import type { Election } from '../election/election.ts';
+import type { HeldLease } from '../election/held-lease.ts';
 import type { Lease } from '../election/lease.ts';
 import { hasUniqueIndex } from '../mongo/has-unique-index.ts';
 import { Monitor } from '../monitor/monitor.ts';
@@ -34,7 +35,7 @@ import { decideStart, type StartDecision } from '../source/start-position.ts';
 import type { Tunnel } from '../tunnel/tunnel.ts';
 import { createCheckpointStore } from './create-checkpoint-store.ts';
 import { createElection } from './create-election.ts';
-import { createTunnel } from './create-tunnel.ts';
+import { createStandby, createTunnel, type TunnelStandby } from './create-tunnel.ts';
 import { Replication } from './replication.ts';
 
 /** MongoShake prints its metric line as often. */
@@ -52,6 +53,8 @@ interface ReplicationEnds {
   readonly store: CheckpointStore;
   /** With an election. */
   readonly lease: Lease | undefined;
+  /** With an election, where the tunnel can be made ready before it. */
+  readonly standby?: TunnelStandby | undefined;
 }
 
 export interface CollectorOptions {
@@ -114,16 +117,17 @@ export class Collector {
   ): Promise<void> {
     const { source, store, election } = ends;
     const over = AbortSignal.any([stop, this.#sentinel.shutdown]);
+    await using standby = createStandby(this.#config, { source: source.name, logger: this.#logger });
     let fencedMs = -Infinity;
     while (!over.aborted) {
       this.#stats.state = 'standby';
       this.#stats.reason = '';
-      const lease = await election.stand(over);
+      const lease = await standBy({ election, standby }, over);
       if (lease === undefined) return;
       this.#stats.state = 'starting';
       try {
         failpoint('in-election-takeover');
-        await this.#replicateOn({ source, store: store.ofTerm(lease.term), lease }, stop);
+        await this.#replicateOn({ source, store: store.ofTerm(lease.term), lease, standby }, stop);
         return;
       } catch (error) {
         // A former master that wakes in its own takeover fences the one after it, once, and is fenced by the next attempt.
@@ -159,26 +163,28 @@ export class Collector {
   }
 
   /** From the start position to the end of one replication. */
-  async #replicate({ source, store, lease }: ReplicationEnds, stop: AbortSignal): Promise<void> {
+  async #replicate({ source, store, lease, standby }: ReplicationEnds, stop: AbortSignal): Promise<void> {
     await using tunnel = createTunnel(this.#config, {
       source: source.name,
       budget: this.#budget,
       logger: this.#logger,
       mayWrite: lease && (() => lease.isHeld),
       lost: lease?.lost,
+      standby,
     });
     const opening = lease === undefined ? stop : AbortSignal.any([stop, lease.lost]);
     source.prepare(opening);
     // At once: a takeover is as long as the longest of them.
-    const [checkpoint, shardKey] = await allOrNone((failed) => [
+    const [checkpoint, window, shardKey] = await allOrNone((failed) => [
       this.#claimedCheckpoint({ source, store, lease }),
+      source.window(opening),
       this.#shardKey(source),
       tunnel.open(AbortSignal.any([opening, failed])),
     ]);
+    standby?.rest();
     lease?.lost.throwIfAborted();
     if (stop.aborted) return;
-    const window = await source.window(stop);
-    const start = this.#startPosition({ source, tunnel, checkpoint, window });
+    const start = await this.#startPosition({ source, tunnel, checkpoint, window }, stop);
     const replication = this.#createReplication({ source, store, lease, tunnel, start, shardKey });
     const metricLines = setInterval(() => {
       this.#logger.info(metricLine(this.#stats, Date.now()));
@@ -231,17 +237,24 @@ export class Collector {
     return store.load(source.name);
   }
 
-  #startPosition(found: {
-    source: OplogSource;
-    tunnel: Tunnel;
-    checkpoint: Checkpoint | undefined;
-    window: OplogWindow;
-  }): StartDecision {
-    const { source, tunnel, checkpoint, window } = found;
+  async #startPosition(
+    found: {
+      source: OplogSource;
+      tunnel: Tunnel;
+      checkpoint: Checkpoint | undefined;
+      window: OplogWindow;
+    },
+    stop: AbortSignal,
+  ): Promise<StartDecision> {
+    const { source, tunnel, checkpoint } = found;
+    const frontier = tunnel.frontiers?.committed?.resumeAfter;
+    const isNewer = (frontier ?? checkpoint?.position ?? 0n) > found.window.newest;
+    // The master before us may have gone on after the source was asked.
+    const window = isNewer ? await source.window(stop) : found.window;
     const decision = decideStart({
       source: source.name,
       checkpoint: checkpoint?.position,
-      frontier: tunnel.frontiers?.committed?.resumeAfter,
+      frontier,
       startPosition: positionOf(this.#config.checkpoint.startPositionSeconds, 0),
       window,
     });
@@ -313,6 +326,20 @@ export class Collector {
     const chosen = (await hasUniqueIndex(source.connection)) ? 'collection' : 'id';
     this.#logger.info(`incr_sync.shard_key = auto: entries are spread by ${chosen}`);
     return chosen;
+  }
+}
+
+/** Waits until it is elected, and has everything at hand then. */
+async function standBy(
+  { election, standby }: { election: Election; standby: TunnelStandby | undefined },
+  over: AbortSignal,
+): Promise<HeldLease | undefined> {
+  const elected = new AbortController();
+  void standby?.keepReady(AbortSignal.any([over, elected.signal]));
+  try {
+    return await election.stand(over);
+  } finally {
+    elected.abort();
   }
 }
 

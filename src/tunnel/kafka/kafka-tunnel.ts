@@ -6,11 +6,17 @@ import { BatchPreparer, type ThreadedEncoding } from './send/batch-preparer.ts';
 import { BlockEncoder } from './send/block-encoder.ts';
 import { ChunkPool } from './send/chunk-pool.ts';
 import { loadCompressor, type RecordsCompressor } from './client/compression.ts';
-import { connectionOptions } from './client/connection-options.ts';
 import { createTopic } from './send/create-topic.ts';
 import { EncoderThreads } from './send/encoder-threads.ts';
 import { ExactlyOnce } from './exactly-once/exactly-once.ts';
-import { KafkaCluster, NotReadyError, type TopicMetadata } from './client/kafka-cluster.ts';
+import { NO_FOREKNOWLEDGE, type Foreknowledge } from './client/foreknowledge.ts';
+import {
+  NotReadyError,
+  type KafkaCluster,
+  type TopicMetadata,
+  type TopicSettings,
+} from './client/kafka-cluster.ts';
+import { newKafkaCluster, REQUEST_TIMEOUT_MS } from './new-kafka-cluster.ts';
 import {
   describeCode,
   fatalError,
@@ -36,7 +42,6 @@ const WINDOW_BYTES_MAX = 16 * 1024 * 1024;
 const WINDOW_BYTES_MIN = 1024 * 1024;
 /** Buffers kept for reuse. */
 const SPARE_BYTES_MAX = 4 * 1024 * 1024;
-const REQUEST_TIMEOUT_MS = 20_000;
 /** How much earlier than we give up a broker gives up to wait for its replicas. */
 const BROKER_TIMEOUT_RATIO = 0.75;
 /** For those who may not see the topic's settings: just below the broker's default of 1 MiB and 12 bytes. */
@@ -114,22 +119,21 @@ export class KafkaTunnel implements Tunnel {
     this.#compressor = await loadCompressor(this.#o.compression);
     this.#encoding = this.#newEncoding();
     const requestTimeoutMs = this.#o.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
-    const cluster = (this.#cluster = new KafkaCluster({
-      brokers: this.#o.brokers,
-      connection: connectionOptions(this.#o, requestTimeoutMs),
-      logger,
-    }));
+    const { readied } = this.#o;
+    let known = readied?.known ?? NO_FOREKNOWLEDGE;
+    const cluster = readied?.cluster ?? (this.#cluster = newKafkaCluster(this.#o, requestTimeoutMs));
     const backoff = new Backoff({ minMs: OPEN_BACKOFF_MIN_MS, maxMs: OPEN_BACKOFF_MAX_MS });
     const stop = AbortSignal.any([signal, this.#closed.signal]);
     let warned = false;
     for (;;) {
       try {
-        await this.#prepare(cluster, requestTimeoutMs, stop);
+        await this.#prepare({ cluster, known, requestTimeoutMs }, stop);
         if (warned) logger.info('Kafka can be reached now');
         this.#openTrouble = undefined;
         return;
       } catch (error) {
         if (!(error instanceof NotReadyError)) throw error;
+        known = NO_FOREKNOWLEDGE;
         const isUsual = error.hasAnswered && backoff.attempts < QUIET_ATTEMPTS;
         if (this.#openTrouble !== error.message && !isUsual) {
           warned = true;
@@ -167,9 +171,13 @@ export class KafkaTunnel implements Tunnel {
   }
 
   /** @throws NotReadyError when it may work later */
-  async #prepare(cluster: KafkaCluster, requestTimeoutMs: number, signal: AbortSignal): Promise<void> {
+  async #prepare(
+    from: { cluster: KafkaCluster; known: Foreknowledge; requestTimeoutMs: number },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { cluster, known, requestTimeoutMs } = from;
     const { topic: name } = this.#o;
-    let topic = await cluster.topic(name, signal);
+    let topic = known.topics.get(name) ?? (await cluster.topic(name, signal));
     if (topic.errorCode === KafkaCode.unknownTopicOrPartition)
       topic = await createTopic(
         cluster,
@@ -181,9 +189,9 @@ export class KafkaTunnel implements Tunnel {
       throw new NotReadyError(`Topic ${name}: ${describeCode(topic.errorCode)}`, { hasAnswered: true });
     }
     this.#checkPartitions(topic);
-    await this.#learnSettings(cluster, signal);
+    this.#learnSettings(known.settings.get(name) ?? (await cluster.topicSettings(name, signal)));
     const exactlyOnce = this.#exactlyOnce;
-    const producer = await (exactlyOnce?.takeOver(cluster, signal) ?? cluster.newProducer(signal));
+    const producer = await (exactlyOnce?.takeOver(cluster, known, signal) ?? cluster.newProducer(signal));
     signal.throwIfAborted();
     exactlyOnce?.begin(cluster);
     const host = this.#partitionHost();
@@ -253,9 +261,8 @@ export class KafkaTunnel implements Tunnel {
     });
   }
 
-  async #learnSettings(cluster: KafkaCluster, signal: AbortSignal): Promise<void> {
+  #learnSettings(settings: TopicSettings | undefined): void {
     const { topic, partitioner, message, maxMessageBytes, logger } = this.#o;
-    const settings = await cluster.topicSettings(topic, signal);
     if (settings === undefined) {
       logger.info({ topic }, 'no right to see the settings of the topic: taking records up to 1 MiB');
     } else if (settings.compactedOnly && (partitioner === 'worker' || message === 'raw')) {

@@ -8,6 +8,7 @@ import { explainConnectError } from './connect-error.ts';
 import { describeCode, fateOf, fatalError, KafkaCode, KafkaTunnelError } from './kafka-error.ts';
 import type { ProducerIdentity } from './producer-identity.ts';
 import { readRefused } from './read-refused.ts';
+import { SpareConnections, type WantedConnection } from './spare-connections.ts';
 
 /** A topic as a broker describes it. */
 export interface TopicMetadata {
@@ -95,6 +96,7 @@ export class KafkaCluster {
   #kept: BrokerConnection | undefined;
   #keptUntil: NodeJS.Timeout | undefined;
   #isClosed = false;
+  readonly #spares = new SpareConnections();
 
   constructor(options: {
     brokers: readonly BrokerAddress[];
@@ -110,6 +112,23 @@ export class KafkaCluster {
   close(): void {
     this.#isClosed = true;
     this.#takeKept()?.close();
+    this.#spares.close();
+  }
+
+  /**
+   * Keeps connections open that {@link connect} will be asked for.
+   * @throws what explainConnectError explains
+   */
+  async keepSpares(wanted: readonly WantedConnection[], signal: AbortSignal): Promise<void> {
+    await this.#spares.keep(wanted, {
+      open: ({ address, answerMaxMs }) => this.#open(address, signal, answerMaxMs),
+      ping: (connection) => askBroker(connection, apis.metadata, [], false, false),
+    });
+  }
+
+  /** Ends the spare connections that have not been taken. */
+  closeSpares(): void {
+    this.#spares.close();
   }
 
   /** Address of a node that the last metadata named. */
@@ -132,6 +151,10 @@ export class KafkaCluster {
     signal: AbortSignal,
     answerMaxMs = Infinity,
   ): Promise<BrokerConnection> {
+    return this.#spares.take({ address, answerMaxMs }) ?? (await this.#open(address, signal, answerMaxMs));
+  }
+
+  async #open(address: BrokerAddress, signal: AbortSignal, answerMaxMs: number): Promise<BrokerConnection> {
     const name = formatBrokerAddress(address);
     const { connectTimeoutMs, requestTimeoutMs } = this.#connection;
     // One that is merely slow must not be given up for ever.

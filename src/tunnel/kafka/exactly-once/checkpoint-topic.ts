@@ -3,6 +3,7 @@ import type { Logger } from '../../../shared/logger.ts';
 import { askBroker } from '../client/broker-api.ts';
 import { formatBrokerAddress } from '../client/broker-address.ts';
 import type { BrokerConnection } from '../client/broker-connection.ts';
+import type { Foreknowledge } from '../client/foreknowledge.ts';
 import { client } from '../client/client.ts';
 import { explainConnectError } from '../client/connect-error.ts';
 import {
@@ -40,7 +41,7 @@ const NO_SESSION = { id: 0, epoch: -1 };
 const FETCH_BYTES = 1024 * 1024;
 const FETCH_WAIT_MS = 500;
 /** It may read from disk for us. */
-const ANSWER_MAX_MS = 10_000;
+export const CHECKPOINT_ANSWER_MAX_MS = 10_000;
 const CONTROL_BIT = 0x20;
 const TRANSACTIONAL_BIT = 0x10;
 /** Type of a control record, after its version (Kafka protocol guide, "Control Batch"). */
@@ -61,14 +62,16 @@ export class CheckpointTopic {
 
   /**
    * The topic as it is, after it has been made if it was missing.
+   * @param known what need not be asked
    * @throws NotReadyError when it may work later
    * @throws KafkaTunnelError when it cannot be made, or does not keep what is written to it
    */
   async prepare(
     creation: { enabled: boolean; replicationFactor: number | undefined },
+    known: Foreknowledge,
     signal: AbortSignal,
   ): Promise<TopicMetadata> {
-    const topic = await this.#cluster.topic(this.name, signal);
+    const topic = known.topics.get(this.name) ?? (await this.#cluster.topic(this.name, signal));
     if (topic.errorCode === KafkaCode.unknownTopicOrPartition) {
       await this.#create(creation, topic.controller, signal);
       throw new NotReadyError(`Topic ${this.name} has been created and is not known to all brokers yet`, {
@@ -76,7 +79,7 @@ export class CheckpointTopic {
       });
     }
     this.#check(topic);
-    const settings = await this.#cluster.topicSettings(this.name, signal);
+    const settings = known.settings.get(this.name) ?? (await this.#cluster.topicSettings(this.name, signal));
     if (settings !== undefined && settings.cleanupPolicy !== 'compact') {
       throw new KafkaTunnelError({
         code: 'KAFKA_CHECKPOINT_TOPIC',
@@ -90,10 +93,15 @@ export class CheckpointTopic {
   /**
    * The newest committed record of a job's source, in whichever partition it lies. Call it when no transaction of this source can be open:
    * of other jobs' open transactions nothing is read, and nothing is waited for.
+   * @param known the topic as it is, if that is known
    * @throws NotReadyError when it may work later
    */
-  async read(owner: FrontierOwner, signal: AbortSignal): Promise<FrontierRecord | undefined> {
-    const topic = await this.#cluster.topic(this.name, signal);
+  async read(
+    owner: FrontierOwner,
+    signal: AbortSignal,
+    known?: TopicMetadata,
+  ): Promise<FrontierRecord | undefined> {
+    const topic = known ?? (await this.#cluster.topic(this.name, signal));
     this.#check(topic);
     let newest: FrontierRecord | undefined;
     for (const [partition, leader] of topic.leaders.entries()) {
@@ -140,7 +148,7 @@ export class CheckpointTopic {
     if (address === undefined)
       throw new NotReadyError(`Broker ${where.leader} is away`, { hasAnswered: true });
     try {
-      const connection = await this.#cluster.connect(address, signal, ANSWER_MAX_MS);
+      const connection = await this.#cluster.connect(address, signal, CHECKPOINT_ANSWER_MAX_MS);
       try {
         return await this.#readFrom(connection, where, signal);
       } finally {

@@ -12,6 +12,7 @@ import type { Frontier } from '../../tunnel.ts';
 import { BatchPreparer } from '../send/batch-preparer.ts';
 import { CheckpointTopic } from './checkpoint-topic.ts';
 import { frontierKey, frontierValue, type FrontierOwner, type FrontierRecord } from './frontier-record.ts';
+import type { Foreknowledge } from '../client/foreknowledge.ts';
 import type { KafkaCluster, TopicMetadata } from '../client/kafka-cluster.ts';
 import { KafkaTunnelError, transactionLost } from '../client/kafka-error.ts';
 import { KafkaTransactions } from './kafka-transactions.ts';
@@ -23,6 +24,11 @@ import type { PartitionHost } from '../send/partition-host.ts';
 import { PartitionWriter } from '../send/partition-writer.ts';
 import { ProduceSender } from '../send/produce-sender.ts';
 import { FencedError, TransactionCoordinator } from './transaction-coordinator.ts';
+
+/** By which a broker knows the one who may write for a job's source. */
+export function transactionalIdOf({ id, source }: { id: string; source: string }): string {
+  return `oplogue-${id}-${source}`;
+}
 
 /** The tunnel, as far as transactions need it. */
 export interface ExactlyOnceHost {
@@ -75,7 +81,7 @@ export class ExactlyOnce {
     this.#host = host;
     const { id, source } = host.options;
     this.#owner = { id, source, run: randomUUID() };
-    this.transactionalId = `oplogue-${id}-${source}`;
+    this.transactionalId = transactionalIdOf({ id, source });
   }
 
   /** The transactions, once the tunnel is open. */
@@ -89,22 +95,28 @@ export class ExactlyOnce {
 
   /**
    * Fences the former owner and reads how far it has come.
+   * @param known what need not be asked
    * @returns the producer that all batches are sent by
    * @throws NotReadyError when it may work later; KafkaTunnelError for what only a person can cure
    */
-  async takeOver(cluster: KafkaCluster, signal: AbortSignal): Promise<ProducerIdentity> {
+  async takeOver(
+    cluster: KafkaCluster,
+    known: Foreknowledge,
+    signal: AbortSignal,
+  ): Promise<ProducerIdentity> {
     const { options, topicCreation, logger } = this.#host;
     this.#topic = new CheckpointTopic({ name: options.checkpointTopic, cluster, logger });
-    const metadata = await this.#topic.prepare(topicCreation, signal);
+    const metadata = await this.#topic.prepare(topicCreation, known, signal);
     this.#coordinator ??= new TransactionCoordinator({
       cluster,
       transactionalId: this.transactionalId,
       timeoutMs: options.transactionTimeoutMs ?? TRANSACTION_TIMEOUT_MS,
       logger,
     });
-    const producer = await this.#coordinator.takeOver(signal);
+    const coordinator = known.coordinators.get(this.transactionalId);
+    const producer = await this.#coordinator.takeOver(signal, coordinator);
     failpoint('in-kafka-takeover');
-    const record = await this.#topic.read(this.#owner, signal);
+    const record = await this.#topic.read(this.#owner, signal, metadata);
     this.#taken = { producer, metadata, record };
     return producer;
   }

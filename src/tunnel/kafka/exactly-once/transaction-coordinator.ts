@@ -53,6 +53,11 @@ const CONCURRENT_PAUSE = { minMs: 2, maxMs: 20 };
  * left this host can be taken back: a late EndTxn would end the next transaction.
  */
 const SILENT_MAX_MS = 5000;
+/** How long a connection to the coordinator may be silent. @param silences how often in a row it was */
+export function coordinatorPatienceMs(cluster: Pick<KafkaCluster, 'canTakeBack'>, silences: number): number {
+  return cluster.canTakeBack ? SILENT_MAX_MS * 2 ** silences : Infinity;
+}
+
 /** How long taking over waits quietly until the former owner's transaction has been ended. */
 const TAKEOVER_PATIENCE_MS = 5000;
 const NO_PRODUCER: ProducerIdentity = { id: -1n, epoch: -1 };
@@ -75,6 +80,8 @@ export class TransactionCoordinator {
   readonly #timeoutMs: number;
   readonly #logger: Logger;
   #address: BrokerAddress | undefined;
+  /** Where it was a moment ago, for the first try. */
+  #known: BrokerAddress | undefined;
   #connection: BrokerConnection | undefined;
   #producer: ProducerIdentity = NO_PRODUCER;
   /** How often in a row it was silent. */
@@ -96,10 +103,12 @@ export class TransactionCoordinator {
   /**
    * Becomes the owner of the transactional id: fences the former one and ends its transaction. When it returns, all that the former
    * owner has committed can be read.
+   * @param known the broker to ask first
    * @throws NotReadyError when it may work later
    * @throws KafkaTunnelError without the right to the id
    */
-  async takeOver(signal: AbortSignal): Promise<ProducerIdentity> {
+  async takeOver(signal: AbortSignal, known?: BrokerAddress): Promise<ProducerIdentity> {
+    this.#known = known;
     const startedMs = performance.now();
     const concurrent = new Backoff(CONCURRENT_PAUSE);
     for (;;) {
@@ -273,8 +282,10 @@ export class TransactionCoordinator {
   async #connect(signal: AbortSignal): Promise<BrokerConnection> {
     if (this.#connection?.isReady === true) return this.#connection;
     this.#connection?.close();
-    this.#address = await this.#cluster.transactionCoordinator(this.#transactionalId, signal);
-    const patienceMs = this.#cluster.canTakeBack ? SILENT_MAX_MS * 2 ** this.#silences : Infinity;
+    const known = this.#known;
+    this.#known = undefined;
+    this.#address = known ?? (await this.#cluster.transactionCoordinator(this.#transactionalId, signal));
+    const patienceMs = coordinatorPatienceMs(this.#cluster, this.#silences);
     this.#connection = await this.#cluster.connect(this.#address, signal, patienceMs);
     return this.#connection;
   }

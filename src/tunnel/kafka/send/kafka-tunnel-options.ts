@@ -3,6 +3,8 @@ import type { Compressor } from '../../../message/compressor.ts';
 import type { JsonFormat } from '../../../message/create-entry-encoder.ts';
 import type { Logger } from '../../../shared/logger.ts';
 import type { MemoryBudget } from '../../../shared/memory-budget.ts';
+import type { Foreknowledge } from '../client/foreknowledge.ts';
+import type { KafkaCluster } from '../client/kafka-cluster.ts';
 
 export interface ExactlyOnceOptions extends KafkaExactlyOnceConfig {
   /** `id` of the configuration and name of the replica set: whose frontier it is. */
@@ -30,6 +32,8 @@ export interface KafkaTunnelOptions extends KafkaConfig {
   readonly compressor: Compressor;
   readonly budget: MemoryBudget;
   readonly logger: Logger;
+  /** What a standby has made ready; it lives longer than the tunnel. Without it the tunnel has a cluster of its own. */
+  readonly readied?: { readonly cluster: KafkaCluster; readonly known: Foreknowledge } | undefined;
   /** Whether this collector may still write, asked before each request (I5); default always. */
   readonly mayWrite?: (() => boolean) | undefined;
   /** Aborts when it may not any more: then the connections end at once, with what has not left this host. */
