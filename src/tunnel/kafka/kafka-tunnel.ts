@@ -215,9 +215,7 @@ export class KafkaTunnel implements Tunnel {
       },
       topic,
     );
-    if (exactlyOnce === undefined) return;
-    exactlyOnce.transactions.claim();
-    await this.#waitUntil(() => signal.aborted || exactlyOnce.transactions.commits > 0, signal);
+    exactlyOnce?.transactions.claim();
   }
 
   #newEncoding(): ThreadedEncoding | undefined {

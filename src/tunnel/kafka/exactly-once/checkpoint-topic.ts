@@ -171,14 +171,13 @@ export class CheckpointTopic {
     const first = await this.#offsetAt(connection, partition, EARLIEST);
     const end = await this.#offsetAt(connection, partition, LATEST);
     const key = frontierKey(owner);
-    let from = end;
     // What the end holds is newer than anything before it: minutes of a busy topic need not be read to take over.
-    for (let reach = TAIL_RECORDS; from > first; reach *= TAIL_GROWTH) {
-      from = end - reach > first ? end - reach : first;
+    for (let reach = TAIL_RECORDS; ; reach *= TAIL_GROWTH) {
+      const from = end - reach > first ? end - reach : first;
       const value = await this.#newestSince(connection, { partition, from, key }, signal);
       if (value !== undefined) return readFrontierValue(value, `${key.toString()} in topic ${this.name}`);
+      if (from === first) return undefined;
     }
-    return undefined;
   }
 
   /** The newest committed value of the key that lies at `from` or behind it. */

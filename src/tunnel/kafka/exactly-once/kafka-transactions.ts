@@ -58,6 +58,8 @@ const OPEN_PER_PAUSE = 40;
 const STRETCHED_INTERVAL_MAX_MS = 2000;
 /** That was all, when for so long nothing has come: a source that has more hands out its replies closer together. */
 const QUIET_MS = 20;
+/** A former owner looks a second after it has been fenced who has done it. */
+const CLAIM_AFTER_MS = 100;
 /** While nothing is appended the frontier is committed this often, so that it does not fall behind the oplog, nor expires. */
 const IDLE_COMMIT_INTERVAL_MS = 5000;
 
@@ -103,11 +105,6 @@ export class KafkaTransactions implements TunnelFrontiers, BatchTransactions, Re
     this.#marked = this.#lastCommitted = host.committed;
   }
 
-  /** How many have been committed. */
-  get commits(): number {
-    return (this.#committing ?? this.#filling).number - 1;
-  }
-
   /** Whether something is open at the broker, or on its way. */
   get isOpen(): boolean {
     return this.#joined.size > 0 || this.#isJoining;
@@ -140,9 +137,15 @@ export class KafkaTransactions implements TunnelFrontiers, BatchTransactions, Re
     this.#closeWhenDue();
   }
 
-  /** Commits what was committed before this run again, under our own name: from now on a former owner finds that it is fenced. */
+  /**
+   * Has what was committed before this run committed again soon, under our own name, if nothing new comes that is: from then on a former owner
+   * finds that it is fenced.
+   */
   claim(): void {
-    this.#close();
+    this.#timer = setTimeout(() => {
+      // What has no mark yet gets one in a moment, which closes at once.
+      if (this.#filling.number === 1 && this.#filling.bytes === this.#filling.markedBytes) this.#close();
+    }, CLAIM_AFTER_MS);
   }
 
   attach(receipt: Receipt): void {
