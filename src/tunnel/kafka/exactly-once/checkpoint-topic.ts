@@ -33,8 +33,8 @@ const SETTINGS = {
 const EARLIEST = -2n;
 const LATEST = -1n;
 /** Where the newest record of a job lies, as a rule: among so many at the end. Else so many times more are read, and so on. */
-const TAIL_RECORDS = 2000n;
-const TAIL_GROWTH = 8n;
+const TAIL_RECORDS = 200n;
+const TAIL_GROWTH = 16n;
 const READ_UNCOMMITTED = 0;
 const CONSUMER = -1;
 const NO_SESSION = { id: 0, epoch: -1 };
