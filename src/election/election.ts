@@ -35,7 +35,7 @@ export const defaultElectionTiming: ElectionTiming = {
   giveUpAfterMs: 1700,
   takeOverAfterMs: 2500,
   takeOverFromMongoShakeAfterMs: 15_000,
-  pollEveryMs: 150,
+  pollEveryMs: 100,
 };
 
 export interface ElectionOptions {

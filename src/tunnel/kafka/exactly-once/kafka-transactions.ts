@@ -60,6 +60,8 @@ const STRETCHED_INTERVAL_MAX_MS = 2000;
 const QUIET_MS = 20;
 /** A former owner looks a second after it has been fenced who has done it. */
 const CLAIM_AFTER_MS = 100;
+/** Each partition of a transaction costs a marker at its end, used or not. */
+const CLAIMED_PARTITIONS_MAX = 32;
 /** While nothing is appended the frontier is committed this often, so that it does not fall behind the oplog, nor expires. */
 const IDLE_COMMIT_INTERVAL_MS = 5000;
 
@@ -139,9 +141,13 @@ export class KafkaTransactions implements TunnelFrontiers, BatchTransactions, Re
 
   /**
    * Has what was committed before this run committed again soon, under our own name, if nothing new comes that is: from then on a former owner
-   * finds that it is fenced.
+   * finds that it is fenced. The partitions become part of the transaction already, while the source is being opened.
    */
   claim(): void {
+    const { partitions, checkpoint } = this.#host;
+    this.#joining.add(checkpoint);
+    for (const partition of partitions.slice(0, CLAIMED_PARTITIONS_MAX)) this.#joining.add(partition);
+    this.#joinSoon();
     this.#timer = setTimeout(() => {
       // What has no mark yet gets one in a moment, which closes at once.
       if (this.#filling.number === 1 && this.#filling.bytes === this.#filling.markedBytes) this.#close();
