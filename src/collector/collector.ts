@@ -125,6 +125,8 @@ export class Collector {
       const lease = await standBy({ election, standby }, over);
       if (lease === undefined) return;
       this.#stats.state = 'starting';
+      const announce = (): void => void election.announceEnd(lease);
+      over.addEventListener('abort', announce, { once: true });
       try {
         failpoint('in-election-takeover');
         await this.#replicateOn({ source, store: store.ofTerm(lease.term), lease, standby }, stop);
@@ -137,6 +139,7 @@ export class Collector {
         this.#logger.warn(describeError(lease.isHeld ? error : lease.lost.reason));
         this.#stats.abandonOutstanding();
       } finally {
+        over.removeEventListener('abort', announce);
         await election.release(lease);
       }
       await sleep(RESTART_MIN_MS, over);

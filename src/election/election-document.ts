@@ -21,6 +21,8 @@ export interface ElectionFields {
   readonly owner: string | undefined;
   /** Ours: counts renewals, so that a follower sees life without looking at a clock. */
   readonly beat: bigint | undefined;
+  /** Ours: the master is about to end in order; followers look more often until it has. */
+  readonly ending: boolean;
   /** Ours: the master has ended in order; whoever sees it may take over at once. */
   readonly released: boolean;
   /** Ours: since when it is the master, milliseconds since 1970. */
@@ -45,6 +47,7 @@ export function electionFieldsOf(document: Readonly<Record<string, unknown>>): E
     term: bigintOf(document['term']),
     owner: typeof document['owner'] === 'string' ? document['owner'] : undefined,
     beat: bigintOf(document['beat']),
+    ending: document['ending'] === true,
     released: document['released'] === true,
     sinceMs: document['since'] instanceof Date ? document['since'].getTime() : 0,
   };

@@ -18,6 +18,9 @@ import {
 import { ElectionError } from './election-error.ts';
 import { HeldLease } from './held-lease.ts';
 
+/** How often a follower looks while the master is about to end. */
+const POLL_ENDING_EVERY_MS = 20;
+
 /** How fast things go; the defaults take over within 5 s of a kill -9. */
 export interface ElectionTiming {
   readonly renewEveryMs: number;
@@ -82,6 +85,7 @@ export class Election implements AsyncDisposable {
     let seenAtMs = 0;
     let saidTrouble = false;
     while (!signal.aborted) {
+      let isEnding = false;
       try {
         const wonAtMs = performance.now();
         const sleepMeter = new SleepMeter();
@@ -91,6 +95,7 @@ export class Election implements AsyncDisposable {
         saidTrouble = false;
         const term = await this.#tryToWin({ fields, seen, seenAtMs });
         if (term !== undefined) return this.#begin(term, { wonAtMs, sleepMeter });
+        isEnding = fields?.ending === true;
         if (fields !== undefined && !isSameLife(fields, seen)) {
           this.#noteMaster(fields, seen);
           seen = fields;
@@ -103,7 +108,7 @@ export class Election implements AsyncDisposable {
         // What was seen before it went away proves nothing about the time since.
         seen = undefined;
       }
-      await sleep(this.#pauseMs(seen, seenAtMs), signal);
+      await sleep(isEnding ? POLL_ENDING_EVERY_MS : this.#pauseMs(seen, seenAtMs), signal);
     }
     return undefined;
   }
@@ -120,6 +125,13 @@ export class Election implements AsyncDisposable {
   #patienceMs({ beat }: ElectionFields): number {
     const { takeOverAfterMs, takeOverFromMongoShakeAfterMs } = this.#timing;
     return beat === undefined ? takeOverFromMongoShakeAfterMs : takeOverAfterMs;
+  }
+
+  /** Tells the followers that the lease will be released in a moment, once what is on its way is delivered. Never fails. */
+  async announceEnd(lease: HeldLease): Promise<void> {
+    await this.#collection
+      .updateOne({ ...this.#filter, ...this.#ours(lease.term) }, { $set: { ending: true } })
+      .catch(() => undefined);
   }
 
   /** Ends the lease; if it is still held, another collector may take over at once. Never fails. */
@@ -232,6 +244,7 @@ export class Election implements AsyncDisposable {
       term,
       owner: this.#owner,
       beat: 0n,
+      ending: false,
       released: false,
       since: new Date(),
     };

@@ -130,6 +130,18 @@ describe('one of several', () => {
     next.end();
   });
 
+  test('that says that it is about to end is looked at more often', async () => {
+    const job = uniqueName('election');
+    const first = await newElection(job);
+    const lease = await elected(first);
+    await first.announceEnd(lease);
+    const second = await newElection(job, undefined, { pollEveryMs: 600_000, takeOverAfterMs: 600_000 });
+    const next = elected(second);
+    await sleep(100);
+    await first.release(lease);
+    expect((await next).term).toBe(lease.term + 1n);
+  });
+
   test('loses its lease when the store cannot be reached, and knows it before another can take over (I5)', async () => {
     const jobId = uniqueName('election');
     const proxy = await startTcpProxy(new URL(inject('mongoUrl').replace('mongodb:', 'http:')).host);
