@@ -101,7 +101,7 @@ async function carry(
   const before = usageOf(collector.pid);
   const share = Math.ceil(entries / WRITERS);
   const shares = Array.from({ length: WRITERS }, (_, i) => Math.min(share, entries - i * share));
-  await Promise.all(shares.map((some) => prepareBacklog({ url, entries: some })));
+  await Promise.all(shares.map((some) => prepareBacklog({ url, entries: some, alternating: false })));
   await eventually(async () => (await deliveredEntries(collector)) >= done + entries, {
     what: `${done + entries} deliveries`,
     timeoutMs: DELIVERY_TIMEOUT_MS,
