@@ -6,6 +6,7 @@ import { checkFailpoint } from '../shared/failpoint.ts';
 import type { Logger } from '../shared/logger.ts';
 import { maskSecrets } from '../shared/mask-url.ts';
 import { exitCode, exitCodeOf } from './exit-code.ts';
+import { letHeapGrow } from './let-heap-grow.ts';
 import { openLog } from './logging.ts';
 import { packageVersion } from './package-version.ts';
 import type { ProcessArguments } from './process-arguments.ts';
@@ -50,6 +51,7 @@ export async function runProcess<C extends { log: LogConfig; secrets: readonly s
       console.error(wanted.message);
       return process.exit(exitCode.usage);
     case 'run':
+      letHeapGrow();
       return process.exit(await start(kind, wanted));
   }
 }

@@ -41,7 +41,7 @@ const WINDOW_BYTES_MAX = 16 * 1024 * 1024;
 /** What may be held while the rest of the process has used the budget up: without it nothing would move. */
 const WINDOW_BYTES_MIN = 1024 * 1024;
 /** Buffers kept for reuse. */
-const SPARE_BYTES_MAX = 4 * 1024 * 1024;
+const SPARE_BYTES_MAX = 16 * 1024 * 1024;
 /** How much earlier than we give up a broker gives up to wait for its replicas. */
 const BROKER_TIMEOUT_RATIO = 0.75;
 /** For those who may not see the topic's settings: just below the broker's default of 1 MiB and 12 bytes. */
