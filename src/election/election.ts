@@ -5,6 +5,7 @@ import type { MongoConnection } from '../mongo/mongo-connection.ts';
 import { commandError } from '../mongo/mongo-connection-error.ts';
 import { objectIdOf } from '../mongo/object-id.ts';
 import { isPassingMongoError, isDuplicateKey } from '../mongo/server-error.ts';
+import { hedged } from '../shared/hedged.ts';
 import type { Logger } from '../shared/logger.ts';
 import { sleep } from '../shared/sleep.ts';
 import { SleepMeter } from '../shared/sleep-meter.ts';
@@ -18,6 +19,8 @@ import {
 import { ElectionError } from './election-error.ts';
 import { HeldLease } from './held-lease.ts';
 
+/** A renewal that has no answer by then is asked for once more: its connection may have died in silence. Two of them do as one does. */
+const RENEWAL_LATE_MS = 600;
 /** How often a follower looks while the master is about to end. */
 const POLL_ENDING_EVERY_MS = 20;
 
@@ -35,8 +38,8 @@ export interface ElectionTiming {
 
 export const defaultElectionTiming: ElectionTiming = {
   renewEveryMs: 400,
-  giveUpAfterMs: 1700,
-  takeOverAfterMs: 2500,
+  giveUpAfterMs: 2200,
+  takeOverAfterMs: 2900,
   takeOverFromMongoShakeAfterMs: 15_000,
   pollEveryMs: 100,
 };
@@ -218,7 +221,13 @@ export class Election implements AsyncDisposable {
     const master = { host: this.#host, pid: process.pid };
     this.#leadership = { role: 'master', term, master, sinceMs: Date.now() };
     this.#options.logger.info(`This collector is the master now, term ${term}`);
-    return new HeldLease({ ...won, term, renewEveryMs, giveUpAfterMs, renew: () => this.#renew(term) });
+    return new HeldLease({
+      ...won,
+      term,
+      renewEveryMs,
+      giveUpAfterMs,
+      renew: () => hedged(() => this.#renew(term), RENEWAL_LATE_MS),
+    });
   }
 
   async #renew(term: bigint): Promise<boolean> {

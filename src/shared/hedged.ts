@@ -1,7 +1,7 @@
 import { sleep } from './sleep.ts';
 
 /**
- * Asks, and asks once more when there is no answer after `afterMs`: the first answer counts. For questions without an effect.
+ * Asks, and asks once more when there is no answer after `afterMs`: the first answer counts. For what may be done twice.
  * @throws why the first one failed, when there is no answer at all
  */
 export async function hedged<T>(ask: () => Promise<T>, afterMs: number): Promise<T> {
