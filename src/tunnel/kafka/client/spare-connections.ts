@@ -1,3 +1,4 @@
+import { sleep } from '../../../shared/sleep.ts';
 import { formatBrokerAddress, type BrokerAddress } from './broker-address.ts';
 import type { BrokerConnection } from './broker-connection.ts';
 
@@ -8,14 +9,17 @@ export interface WantedConnection {
   readonly answerMaxMs: number;
 }
 
-interface Spare {
+/** One that is silent for so long is given up. */
+const PING_MAX_MS = 2000;
+
+interface Spare<C> {
   readonly name: string;
-  readonly connection: BrokerConnection;
+  readonly connection: C;
 }
 
 /** Connections that are open before they are needed, each of which has answered a moment ago. */
-export class SpareConnections {
-  readonly #spares: Spare[] = [];
+export class SpareConnections<C extends Pick<BrokerConnection, 'isReady' | 'close'> = BrokerConnection> {
+  readonly #spares: Spare<C>[] = [];
 
   /**
    * Opens what is wanted and not there, has every other one answer, and closes what is not wanted.
@@ -26,8 +30,8 @@ export class SpareConnections {
   async keep(
     wanted: readonly WantedConnection[],
     how: {
-      readonly open: (one: WantedConnection) => Promise<BrokerConnection>;
-      readonly ping: (connection: BrokerConnection) => Promise<unknown>;
+      readonly open: (one: WantedConnection) => Promise<C>;
+      readonly ping: (connection: C) => Promise<unknown>;
     },
   ): Promise<void> {
     const unneeded = this.#spares.map(({ name }) => name);
@@ -47,7 +51,7 @@ export class SpareConnections {
   }
 
   /** One that fits, which from now on belongs to the caller. */
-  take(one: WantedConnection): BrokerConnection | undefined {
+  take(one: WantedConnection): C | undefined {
     for (;;) {
       const connection = this.#take(nameOf(one));
       if (connection === undefined || connection.isReady) return connection;
@@ -59,18 +63,23 @@ export class SpareConnections {
     for (const { connection } of this.#spares.splice(0)) connection.close();
   }
 
-  async #check(spare: Spare, ping: (connection: BrokerConnection) => Promise<unknown>): Promise<void> {
-    try {
-      await ping(spare.connection);
-    } catch {
-      const at = this.#spares.indexOf(spare);
-      if (at < 0) return;
-      this.#spares.splice(at, 1);
-      spare.connection.close();
-    }
+  async #check(spare: Spare<C>, ping: (connection: C) => Promise<unknown>): Promise<void> {
+    const late = new AbortController();
+    const answer = ping(spare.connection).then(
+      () => true,
+      () => false,
+    );
+    const silence = sleep(PING_MAX_MS, late.signal).then(() => false);
+    const isAlive = await Promise.race([answer, silence]);
+    late.abort();
+    const at = this.#spares.indexOf(spare);
+    // Whoever has taken it meanwhile finds out by himself.
+    if (isAlive || at < 0) return;
+    this.#spares.splice(at, 1);
+    spare.connection.close();
   }
 
-  #take(name: string): BrokerConnection | undefined {
+  #take(name: string): C | undefined {
     const at = this.#spares.findIndex((spare) => spare.name === name);
     return at < 0 ? undefined : this.#spares.splice(at, 1)[0].connection;
   }
