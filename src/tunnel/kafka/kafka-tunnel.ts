@@ -47,7 +47,7 @@ const BROKER_TIMEOUT_RATIO = 0.75;
 /** For those who may not see the topic's settings: just below the broker's default of 1 MiB and 12 bytes. */
 const MESSAGE_BYTES_DEFAULT = 1024 * 1024;
 const OPEN_BACKOFF_MIN_MS = 200;
-const OPEN_BACKOFF_MAX_MS = 5000;
+const OPEN_BACKOFF_MAX_MS = 1000;
 /** A cluster that has just started, or made the topic, says `not yet` a few times. */
 const QUIET_ATTEMPTS = 4;
 
