@@ -63,7 +63,6 @@ async function newJob() {
   const elected = new AbortController();
   const ending = standby.keepReady(elected.signal);
   await eventually(() => proxy.connections > SPARES, { what: 'the connections of the standby' });
-  // The one that is kept for questions ends when none come.
   const take = async () => {
     elected.abort();
     await ending;

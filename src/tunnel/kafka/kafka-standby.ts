@@ -4,6 +4,7 @@ import type { BrokerAddress } from './client/broker-address.ts';
 import { loadCompressor } from './client/compression.ts';
 import { NO_FOREKNOWLEDGE, type Foreknowledge } from './client/foreknowledge.ts';
 import type { KafkaCluster, TopicMetadata, TopicSettings } from './client/kafka-cluster.ts';
+import { KafkaCode } from './client/kafka-error.ts';
 import { partitionOfKey } from './client/murmur2.ts';
 import type { WantedConnection } from './client/spare-connections.ts';
 import { CHECKPOINT_ANSWER_MAX_MS } from './exactly-once/checkpoint-topic.ts';
@@ -79,7 +80,7 @@ export class KafkaStandby implements AsyncDisposable {
     const names = exactlyOnce === undefined ? [topic] : [topic, exactlyOnce.checkpointTopic];
     for (const name of names) {
       const found = await cluster.topic(name, signal);
-      if (found.errorCode !== 0) continue;
+      if (found.errorCode !== KafkaCode.none) continue;
       topics.set(name, found);
       settings.set(name, await cluster.topicSettings(name, signal));
     }

@@ -1,4 +1,5 @@
-import { sleep } from '../../../shared/sleep.ts';
+import { deadlineSignal } from '../../../shared/deadline-signal.ts';
+import { settledOrAborted } from '../../../shared/settled-or-aborted.ts';
 import { formatBrokerAddress, type BrokerAddress } from './broker-address.ts';
 import type { BrokerConnection } from './broker-connection.ts';
 
@@ -64,14 +65,11 @@ export class SpareConnections<C extends Pick<BrokerConnection, 'isReady' | 'clos
   }
 
   async #check(spare: Spare<C>, ping: (connection: C) => Promise<unknown>): Promise<void> {
-    const late = new AbortController();
-    const answer = ping(spare.connection).then(
-      () => true,
+    const late = deadlineSignal(PING_MAX_MS);
+    const isAlive = await settledOrAborted(ping(spare.connection), late).then(
+      () => !late.aborted,
       () => false,
     );
-    const silence = sleep(PING_MAX_MS, late.signal).then(() => false);
-    const isAlive = await Promise.race([answer, silence]);
-    late.abort();
     const at = this.#spares.indexOf(spare);
     // Whoever has taken it meanwhile finds out by himself.
     if (isAlive || at < 0) return;
